@@ -1,0 +1,1 @@
+"""All sketches of one revision: the record, how it is taken, and its file."""

@@ -1,0 +1,93 @@
+"""Compare two revisions directly, without an index."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kinprint.lineage.matching import Matching
+from kinprint.lineage.relation import Circumstances, judge
+from kinprint.lineage.residuals import explains
+from kinprint.lineage.verdict import Comparison, Coverage, Direction, Interval, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kinprint.fingerprint.record import Fingerprint
+
+
+def compare(a: Fingerprint, b: Fingerprint, others: Sequence[Fingerprint] = ()) -> Comparison:
+    """Compare ``a`` with ``b``.
+
+    Args:
+        a: The revision asked about.
+        b: The revision that it may have come from, or the other way round.
+        others: Further models, such as a declared base, that may explain what the two share.
+
+    Example:
+        >>> from kinprint import compare, fingerprint_of
+        >>> comparison = compare(fingerprint_of("./suspect"), fingerprint_of("./known"))
+        >>> print(comparison.verdict.sentence)  # doctest: +SKIP
+    """
+    matching = Matching(a, b)
+    direction = declared_direction(a, b)
+    explainer = next(
+        (
+            other
+            for other in others
+            if (with_base := Matching(a, other)).claim(n_revisions=1).holds
+            and explains(matching, with_base)
+        ),
+        None,
+    )
+    circumstances = Circumstances(
+        coverage=Coverage(
+            models=1 + len(others), ancestors_unread=_unread([a, b], [a, b, *others])
+        ),
+        direction=direction,
+        declared=direction is not Direction.UNKNOWN,
+        explained_by=None
+        if explainer is None
+        else explainer.origin.repo or explainer.origin.source,
+        explainer_is_older=explainer is not None
+        and (declares(a, explainer) or declares(b, explainer)),
+    )
+    verdict = judge(matching, n_revisions=1 + len(others), circumstances=circumstances)
+    return Comparison(a=side(a), b=side(b), verdict=verdict)
+
+
+def declares(child: Fingerprint, parent: Fingerprint) -> bool:
+    """Whether the child's card names the parent's repo (or a former name of it) as a base."""
+    names = {name.lower() for name in (parent.origin.repo, *parent.origin.aliases) if name}
+    return not names.isdisjoint(base.lower() for base in child.origin.declared_bases)
+
+
+def declared_direction(a: Fingerprint, b: Fingerprint) -> Direction:
+    """Which side declares the other as its base; unknown if neither or both do."""
+    if declares(a, b) == declares(b, a):
+        return Direction.UNKNOWN
+    return Direction.REPO_FROM_MATCH if declares(a, b) else Direction.MATCH_FROM_REPO
+
+
+def side(fingerprint: Fingerprint, first: Interval | None = None) -> Side:
+    """Describe one side; without an index its creation date is the only bound."""
+    origin = fingerprint.origin
+    return Side(
+        source=origin.source,
+        repo=origin.repo,
+        revision=origin.revision,
+        visibility=origin.visibility,
+        declared_bases=origin.declared_bases,
+        first=first or Interval(not_before=origin.created_at),
+    )
+
+
+def _unread(declaring: Sequence[Fingerprint], read: Sequence[Fingerprint]) -> dict[str, str]:
+    known = {
+        name.lower() for each in read for name in (each.origin.repo, *each.origin.aliases) if name
+    }
+    return {
+        base: "not among the compared models"
+        for each in declaring
+        for base in each.origin.declared_bases
+        if base.lower() not in known
+    }

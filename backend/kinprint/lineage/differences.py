@@ -1,0 +1,235 @@
+"""What the difference of two sketches says: gain c, residual e, its σ, its top singular share.
+
+The sketch is linear, so the sketch of (suspect − original) is the difference of the sketches.
+For s′ = c·s + e, added noise keeps c = 1 and leaves e without structure; training leaves e with a
+few strong directions; two trainings from one seed, and merges, pull c away from 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kinprint.lineage.thresholds import (
+    CAST_RATIO,
+    GAIN_STANDARD_ERRORS,
+    LOSSLESS_FACTOR,
+    RESOLUTION_FACTOR,
+    SAME_LATTICE_RATIO,
+    SCALED_COSINE,
+    TOP_SHARE_NULL,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from kinprint.fingerprint.record import Fingerprint
+    from kinprint.lineage.matching import Pair
+
+
+EIGHT_BITS_OR_LESS = frozenset(
+    {"F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F6_E2M3", "F6_E3M2", "F4"}
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How one block of the query differs from its partner.
+
+    Attributes:
+        pair: The matched views.
+        cells: Independent numbers in the centred difference, k·(r − 1).
+        mean_square: Mean square of the difference per weight, (query − candidate), centring undone.
+        query_rounding: Mean ulp²/12 of the lattice that the query's values lie on.
+        candidate_rounding: The same for the candidate.
+        storage: Variance that storing both sketches as int16 adds.
+        same_dtype: Both sides are stored in one dtype.
+        eight_bits_or_less: Exactly one side is stored in a float of at most eight bits.
+        gain: c of query = c·candidate + e.
+        gain_se: Its standard error.
+        reverse_gain: c of candidate = c·query + e.
+        reverse_gain_se: Its standard error.
+        cosine: Between the two centred sketches.
+        same_bytes: The stored bytes of the blocks are equal.
+        top_share_z: Top singular share of e after its rows are normalised, in null sds.
+    """
+
+    pair: Pair
+    cells: int
+    mean_square: float
+    query_rounding: float
+    candidate_rounding: float
+    storage: float
+    same_dtype: bool
+    eight_bits_or_less: bool
+    gain: float
+    gain_se: float
+    reverse_gain: float
+    reverse_gain_se: float
+    cosine: float
+    same_bytes: bool
+    top_share_z: float
+
+    @property
+    def same_lattice(self) -> bool:
+        """Both sides' values lie on equally fine grids, so a cast between them loses nothing."""
+        fine, coarse = sorted((self.query_rounding, self.candidate_rounding))
+        return coarse <= SAME_LATTICE_RATIO * fine + self.storage
+
+    @property
+    def is_rounding(self) -> bool:
+        """The difference is what a cast leaves, neither more nor less."""
+        if self.same_bytes:
+            return True
+        if self.eight_bits_or_less:
+            return False
+        if self.same_lattice:
+            return not self.same_dtype and self.mean_square <= LOSSLESS_FACTOR * self.storage
+        low, high = CAST_RATIO
+        coarser = max(self.query_rounding, self.candidate_rounding)
+        both = self.query_rounding + self.candidate_rounding + self.storage
+        return low * coarser <= self.mean_square <= high * both
+
+    @property
+    def is_below_resolution(self) -> bool:
+        """Too small to be told from rounding, yet not what rounding alone would leave."""
+        floor = max(self.query_rounding, self.candidate_rounding, self.storage)
+        return (
+            not (self.is_rounding or self.eight_bits_or_less)
+            and self.mean_square < RESOLUTION_FACTOR * floor
+        )
+
+    @property
+    def is_scaled_copy(self) -> bool:
+        """The only difference is a factor."""
+        off = abs(self.gain - 1) > GAIN_STANDARD_ERRORS * self.gain_se
+        return off and abs(self.cosine) >= SCALED_COSINE and not self.is_rounding
+
+    @property
+    def is_changed(self) -> bool:
+        """The values themselves changed by more than rounding or a factor."""
+        return not (self.is_rounding or self.is_below_resolution or self.is_scaled_copy)
+
+
+def differences(
+    query: Fingerprint, candidate: Fingerprint, pairs: Sequence[Pair]
+) -> tuple[Difference, ...]:
+    """Return the differences of all comparable blocks of the matched pairs, in their order."""
+    blocks = [(pair, i, j) for pair in pairs for i, j in pair.blocks]
+    if not blocks:
+        return ()
+    mine = np.array([i for _, i, _ in blocks])
+    other = np.array([j for _, _, j in blocks])
+    signs = np.array([-1.0 if pair.negated else 1.0 for pair, _, _ in blocks])
+    found: dict[int, Difference] = {}
+    for r in (8, 16):
+        chosen = np.flatnonzero(np.minimum(query.blocks.rows[mine], 16) == r)
+        if not len(chosen):
+            continue
+        numbers = _numbers(
+            centred_sketches(query, mine[chosen], r),
+            centred_sketches(candidate, other[chosen], r) * signs[chosen, None, None],
+        )
+        for row, each in zip(chosen, numbers, strict=True):
+            found[int(row)] = _difference(query, candidate, *blocks[row], each)
+    return tuple(found[row] for row in sorted(found))
+
+
+def centred_sketches(
+    fingerprint: Fingerprint, blocks: NDArray[np.intp], r: int
+) -> NDArray[np.float64]:
+    """Return doubly centred sketches, float64 (n, r, 256/r), in units of the weights.
+
+    Args:
+        fingerprint: Where the blocks lie.
+        blocks: intp (n,), rows of its ``BlockColumns``, all of one r.
+        r: Rows of their sketches, 8 or 16.
+    """
+    steps = fingerprint.blocks.step[blocks].astype(np.float64)
+    sketches = fingerprint.blocks.sketch[blocks].reshape(len(blocks), r, -1) * steps[:, None, None]
+    return np.asarray(sketches - sketches.mean(axis=1, keepdims=True))
+
+
+def top_share_z(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Top singular share of centred differences, standardised by its Gaussian null.
+
+    Rows are normalised first, else int8 per row reads as training. The singular values of noise
+    follow Marchenko and Pastur (1967); at r ≤ 16 the null is simulated rather than asymptotic.
+
+    Args:
+        residuals: float64 (n, r, k) with r 8 or 16.
+
+    Returns:
+        z, float64 (n,); 0.0 where a row is zero, so that nothing can be normalised.
+    """
+    norms = np.linalg.norm(residuals, axis=2, keepdims=True)
+    whole = norms.all(axis=(1, 2))
+    rows = residuals / np.where(norms > 0, norms, 1.0)
+    r = residuals.shape[1]
+    share = np.linalg.eigvalsh(rows @ rows.transpose(0, 2, 1))[:, -1] / r
+    mean, sd = TOP_SHARE_NULL[r]
+    return np.where(whole, (share - mean) / sd, 0.0)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """What is computed of one difference, all blocks at a time."""
+
+    cells: int
+    mean_square: float
+    gain: float
+    gain_se: float
+    reverse_gain: float
+    reverse_gain_se: float
+    cosine: float
+    top_share_z: float
+
+
+def _numbers(mine: NDArray[np.float64], other: NDArray[np.float64]) -> list[_Numbers]:
+    _, r, k = mine.shape
+    cells = k * (r - 1)
+    mean_square = ((mine - other) ** 2).sum(axis=(1, 2)) / cells
+    product = (mine * other).sum(axis=(1, 2))
+    energy, other_energy = (mine**2).sum(axis=(1, 2)), (other**2).sum(axis=(1, 2))
+    gain, gain_se = _gain(product, energy, other_energy, cells)
+    reverse_gain, reverse_gain_se = _gain(product, other_energy, energy, cells)
+    lengths = np.sqrt(energy * other_energy)
+    cosine = np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0)
+    columns = (mean_square, gain, gain_se, reverse_gain, reverse_gain_se, cosine)
+    z = top_share_z(mine - other)
+    return [
+        _Numbers(cells, *(float(value) for value in row)) for row in zip(*columns, z, strict=True)
+    ]
+
+
+def _gain(
+    product: NDArray[np.float64],
+    response: NDArray[np.float64],
+    regressor: NDArray[np.float64],
+    cells: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least-squares c of response = c·regressor + e from the two energies and their product."""
+    safe = np.where(regressor > 0, regressor, 1.0)
+    gain = product / safe
+    left = np.maximum(response - gain * product, 0.0)
+    return gain, np.where(regressor > 0, np.sqrt(left / max(cells - 1, 1) / safe), np.inf)
+
+
+def _difference(
+    query: Fingerprint, candidate: Fingerprint, pair: Pair, i: int, j: int, numbers: _Numbers
+) -> Difference:
+    dtype, other_dtype = query.views[pair.query].dtype, candidate.views[pair.candidate].dtype
+    return Difference(
+        pair=pair,
+        query_rounding=float(query.blocks.rounding[i]),
+        candidate_rounding=float(candidate.blocks.rounding[j]),
+        storage=float(query.blocks.step[i] ** 2 + candidate.blocks.step[j] ** 2) / 12,
+        same_dtype=dtype == other_dtype,
+        eight_bits_or_less=(dtype in EIGHT_BITS_OR_LESS) != (other_dtype in EIGHT_BITS_OR_LESS),
+        same_bytes=bool((query.blocks.digest[i] == candidate.blocks.digest[j]).all()),
+        **vars(numbers),
+    )

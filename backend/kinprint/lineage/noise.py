@@ -1,0 +1,76 @@
+"""σ of added noise, read off the sketches, with its interval and whether one scalar explains it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import chi2
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kinprint.lineage.differences import Difference
+
+
+@dataclass(frozen=True)
+class Sigma:
+    """Standard deviation of the added noise, in units of the weights.
+
+    Attributes:
+        sigma: Point estimate.
+        low: Lower end of the 95 % interval.
+        high: Upper end.
+        dispersion: Variance of the blocks' σ² over what one scalar σ would give; about 1 if one
+            scalar was added everywhere.
+        one_scalar: Whether the dispersion fits one scalar (chi-square test at 1e-4).
+        relative: σ as a share of the weights' own standard deviation, median over blocks.
+    """
+
+    sigma: float
+    low: float
+    high: float
+    dispersion: float
+    one_scalar: bool
+    relative: float
+
+
+def noise_sigma(
+    changed: Sequence[Difference], stds: Sequence[float], *, suspect_is_query: bool
+) -> Sigma:
+    """Estimate σ from the changed blocks.
+
+    σ² = mean(e²)·r/(r−1) − rounding: the suspect's rounding only, the original's is already in
+    what was copied. Cells of a block's difference are independent and Gaussian, because each adds
+    up its own weights; so σ² follows a chi-square with k·(r−1) degrees of freedom a block.
+
+    Args:
+        changed: Differences above the resolution; at least one.
+        stds: Standard deviation of each block's weights, same order.
+        suspect_is_query: The query's dtype did the rounding, not the candidate's.
+    """
+    cells = np.array([each.cells for each in changed], np.float64)
+    raw = np.array([each.mean_square for each in changed])
+    rounding = np.array(
+        [
+            (each.query_rounding if suspect_is_query else each.candidate_rounding) + each.storage
+            for each in changed
+        ]
+    )
+    total = float(cells.sum())
+    pooled_raw = float(np.average(raw, weights=cells))
+    pooled = float(np.average(raw - rounding, weights=cells))
+    spread = pooled_raw * np.array([total / chi2.ppf(q, total) for q in (0.975, 0.025)])
+    low, high = np.sqrt(np.maximum(spread - (pooled_raw - pooled), 0.0))
+    variance = np.maximum(raw - rounding, 0.0)
+    statistic = float((cells / 2 * (variance / pooled - 1) ** 2).sum()) if pooled > 0 else np.inf
+    freedom = max(len(changed) - 1, 1)
+    return Sigma(
+        sigma=float(np.sqrt(max(pooled, 0.0))),
+        low=float(low),
+        high=float(high),
+        dispersion=statistic / freedom,
+        one_scalar=bool(statistic <= chi2.ppf(1 - 1e-4, freedom)),
+        relative=float(np.median(np.sqrt(variance) / np.maximum(stds, 1e-30))),
+    )

@@ -1,0 +1,302 @@
+"""From a match to a relation: the rules that keep an honest author from being accused.
+
+Common origin is claimed first (``claim.py``); what kind is the second question. Whatever looks
+like training, or cannot be told from it, is at most `related` unless the child declares the
+parent; `derived` without a declaration needs a difference that is mechanical.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kinprint.lineage import transforms
+from kinprint.lineage.differences import differences
+from kinprint.lineage.rename_map import rename_map
+from kinprint.lineage.thresholds import (
+    GAIN_TOLERANCE,
+    MIN_GROUPS_FOR,
+    MIN_MECHANICAL_VIEWS,
+    SAME_WEIGHTS_SHARE,
+    SHARED_PART_BITS,
+    WHOLE_MODEL_SHARE,
+)
+from kinprint.lineage.training import structure
+from kinprint.lineage.verdict import (
+    Coverage,
+    Direction,
+    Finding,
+    Relation,
+    TensorPair,
+    Transform,
+    Verdict,
+)
+from kinprint.lineage.wording import sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kinprint.fingerprint.record import Fingerprint
+    from kinprint.lineage.claim import Claim
+    from kinprint.lineage.differences import Difference
+    from kinprint.lineage.matching import Matching
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What is known of a pair besides its weights.
+
+    Attributes:
+        coverage: What the answer rests on.
+        direction: Which side came from the other, by proven time or by declaration.
+        declared: The child declares the parent, directly or through its own declared bases.
+        explained_by: A third model that explains all that the two share.
+        explainer_is_older: It is an older one, so a base of both.
+    """
+
+    coverage: Coverage
+    direction: Direction = Direction.UNKNOWN
+    declared: bool = False
+    explained_by: str | None = None
+    explainer_is_older: bool = False
+
+
+@dataclass(frozen=True)
+class _Change:
+    """How the matched values differ: exactly one of the kinds below, with transforms and why."""
+
+    untouched: bool
+    mechanical: bool
+    transforms: tuple[Transform, ...]
+    reason: str | None = None
+
+
+def judge(matching: Matching, *, n_revisions: int, circumstances: Circumstances) -> Verdict:
+    """Say what is claimed of two revisions.
+
+    Args:
+        matching: The repo asked about, compared with one other revision.
+        n_revisions: Revisions that were candidates in principle (1 for a plain comparison).
+        circumstances: Declarations, time order and third models.
+    """
+    query, candidate = matching.query, matching.candidate
+    claim = matching.claim(n_revisions=n_revisions)
+    if not claim.holds:
+        return _no_claim(matching, claim, circumstances)
+    pairs = matching.accepted
+    lines = rename_map(query, candidate, pairs)
+    change = _change(
+        query,
+        candidate,
+        differences(query, candidate, pairs),
+        direction=circumstances.direction,
+    )
+    relation, reason = _relation(matching, change, circumstances)
+    shape = (
+        transforms.renamed(lines),
+        transforms.cast(query, candidate, pairs),
+        transforms.vocab_extended(query, candidate, pairs),
+    )
+    return _verdict(
+        matching,
+        claim,
+        circumstances,
+        relation=relation,
+        reason=reason,
+        transforms=(*(each for each in shape if each is not None), *change.transforms),
+        rename_map=lines,
+    )
+
+
+def _no_claim(matching: Matching, claim: Claim, circumstances: Circumstances) -> Verdict:
+    relation, reason = Relation.INSUFFICIENT, ""
+    if claim.groups == 0:
+        reason = "No tensor of the repo is large enough to be evidence."
+    elif claim.groups < MIN_GROUPS_FOR:
+        reason = (
+            f"Too few views: the repo has {claim.groups} independent evidence tensors, "
+            f"{MIN_GROUPS_FOR} must agree."
+        )
+    elif claim.above_threshold:
+        reason = (
+            f"Too few views: only {claim.groups_for} independent tensors agree, "
+            f"{MIN_GROUPS_FOR} must."
+        )
+    elif not len(matching.candidate_views):
+        reason = "No tensor of the match is large enough to be evidence."
+    else:
+        relation = Relation.UNRELATED
+    return _verdict(
+        matching, claim, circumstances, relation=relation, reason=reason or None, related=False
+    )
+
+
+def _change(
+    query: Fingerprint,
+    candidate: Fingerprint,
+    found: Sequence[Difference],
+    *,
+    direction: Direction,
+) -> _Change:
+    changed = [each for each in found if each.is_changed]
+    unresolved = [each for each in found if each.is_below_resolution]
+    factor = transforms.scaled(query, found)
+    factors = () if factor is None else (factor,)
+    if not changed and not unresolved:
+        return _Change(untouched=True, mechanical=False, transforms=factors)
+    if len(unresolved) >= len(changed):
+        return _Change(
+            untouched=False,
+            mechanical=False,
+            transforms=factors,
+            reason=f"In {len(unresolved)} blocks the values differ by less than their number "
+            "format resolves, so noise cannot be told from training.",
+        )
+    pooled = structure(changed)
+    grid, both_on_grid = transforms.quantised(query, candidate, changed)
+    cut = None if grid else transforms.pruned(query, candidate, changed)
+    found_transforms = [each for each in (*factors, grid, cut) if each is not None]
+    zeros = float(cut.figures["zeros"]) if cut else 0.0
+    lowest_gain = min(pooled.gain.value, pooled.reverse_gain.value)
+    gain_is_explained = cut is not None and lowest_gain >= 1 - zeros - GAIN_TOLERANCE
+    reason = None
+    if pooled.has_structure:
+        found_transforms.append(transforms.fine_tuned(query, changed, pooled))
+        reason = f"The difference looks like training (z = {pooled.z:.1f})."
+    elif not (pooled.gain_is_one(direction) or gain_is_explained):
+        reason = (
+            "The later side is not the earlier one plus little noise (c = "
+            f"{pooled.gain.value:.2f} and {pooled.reverse_gain.value:.2f}, cosine "
+            f"{pooled.cosine:.2f}): two trainings from one start and merges look so."
+        )
+    elif not pooled.enough_views:
+        reason = (
+            f"Only {pooled.changed} changed blocks; noise is told from training from "
+            f"{MIN_MECHANICAL_VIEWS} on."
+        )
+    elif both_on_grid:
+        reason = "Both sides are quantised, so both may come from one unread model."
+    elif grid is None and cut is None:
+        found_transforms.append(
+            transforms.noised(
+                query,
+                changed,
+                pooled,
+                suspect_is_query=direction is not Direction.MATCH_FROM_REPO,
+            )
+        )
+    return _Change(
+        untouched=False,
+        mechanical=reason is None,
+        transforms=tuple(found_transforms),
+        reason=reason,
+    )
+
+
+def _relation(
+    matching: Matching, change: _Change, circumstances: Circumstances
+) -> tuple[Relation, str | None]:
+    low, high = sorted((matching.query_share, matching.candidate_share))
+    if change.untouched and low >= SAME_WEIGHTS_SHARE:
+        return Relation.SAME_WEIGHTS, None
+    if circumstances.declared:
+        return Relation.DERIVED, None
+    if circumstances.explained_by is not None:
+        if circumstances.explainer_is_older:
+            return Relation.SHARED_BASE, None
+        return Relation.RELATED, (
+            f"All that is shared is shared with {circumstances.explained_by} as well."
+        )
+    if change.reason is not None:
+        return Relation.RELATED, _with_unread_bases(change.reason, circumstances.coverage)
+    if change.mechanical and low >= WHOLE_MODEL_SHARE:
+        return Relation.DERIVED, None
+    if change.untouched and high >= SAME_WEIGHTS_SHARE and low >= WHOLE_MODEL_SHARE:
+        return Relation.DERIVED, None
+    if np.median([pair.hamming_bits for pair in matching.accepted]) > SHARED_PART_BITS:
+        return Relation.RELATED, "Few tensors match, and those only from afar."
+    return Relation.SHARES_PARTS, None
+
+
+def _with_unread_bases(reason: str, coverage: Coverage) -> str:
+    if coverage.ancestors_unread:
+        listed = ", ".join(sorted(coverage.ancestors_unread))
+        return f"{reason} Declared bases that could not be read: {listed}."
+    return f"{reason} A common base that nobody declared would look the same."
+
+
+def _verdict(
+    matching: Matching,
+    claim: Claim,
+    circumstances: Circumstances,
+    *,
+    relation: Relation,
+    reason: str | None,
+    related: bool = True,
+    transforms: tuple[Transform, ...] = (),
+    rename_map: tuple[TensorPair, ...] = (),
+) -> Verdict:
+    a, b = name_of(matching.query), name_of(matching.candidate)
+    direction = circumstances.direction if related else Direction.UNKNOWN
+    child = {Direction.REPO_FROM_MATCH: a, Direction.MATCH_FROM_REPO: b}.get(direction)
+    declared = circumstances.declared and related
+    return Verdict(
+        relation=relation,
+        sentence=sentence(
+            relation,
+            a,
+            b,
+            share=matching.query_share if related else 0.0,
+            base=circumstances.explained_by,
+            child=child,
+            declared=declared,
+        ),
+        reason=reason,
+        declared=declared,
+        direction=direction,
+        explained_by=circumstances.explained_by if related else None,
+        score=claim.score,
+        ln_e=claim.ln_e,
+        threshold=claim.threshold,
+        mean_ln_e=max(claim.mean_ln_e, -1e9),
+        groups=claim.groups,
+        groups_for=claim.groups_for,
+        shared_fraction=matching.query_share if related else 0.0,
+        transforms=transforms,
+        rename_map=rename_map,
+        findings=_findings(matching),
+        coverage=circumstances.coverage,
+    )
+
+
+def _findings(matching: Matching) -> tuple[Finding, ...]:
+    query, candidate = matching.query, matching.candidate
+    found: list[Finding] = []
+    generated = [view for view in query.views if view.generated is not None]
+    if generated:
+        kinds = ", ".join(sorted({str(view.generated) for view in generated}))
+        found.append(
+            Finding(
+                code="generated_tensors",
+                summary=f"{len(generated)} tensors follow a formula ({kinds}) and are no evidence.",
+                tensors=tuple(view.name for view in generated),
+            )
+        )
+    known = {file.sha256 for file in candidate.files if file.sha256 is not None}
+    identical = [file.path for file in query.files if file.sha256 in known]
+    if identical:
+        found.append(
+            Finding(
+                code="identical_files",
+                summary=f"{len(identical)} weight files are equal byte for byte: "
+                f"{', '.join(identical[:5])}{' …' if len(identical) > 5 else ''}.",
+            )
+        )
+    return tuple(found)
+
+
+def name_of(fingerprint: Fingerprint) -> str:
+    """What to call a revision in a sentence: its repo, or the source that was named."""
+    return fingerprint.origin.repo or fingerprint.origin.source

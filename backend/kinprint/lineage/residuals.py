@@ -1,0 +1,66 @@
+"""Does a third model explain what two share? Compare what each of them changed in it.
+
+The sketch is linear, so s(A) − s(base) is the sketch of what A changed. Two children of one base
+changed different things (cosine near 0); a copy of a child kept the child's changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kinprint.lineage.differences import centred_sketches
+from kinprint.lineage.thresholds import EXPLAINED_COSINE
+
+if TYPE_CHECKING:
+    from kinprint.lineage.matching import Matching, Pair
+
+
+def residual_cosine(with_match: Matching, with_base: Matching) -> float | None:
+    """Mean cosine of (query − base) and (match − base) over the views that all three share.
+
+    Args:
+        with_match: The query compared with the match.
+        with_base: The same query compared with the third model.
+
+    Returns:
+        The cosine, −1…1, each block weighing the same; None where one of the two did not change
+        the base, or no view is common, so that nothing can be subtracted.
+    """
+    base_pairs = {pair.query: pair for pair in with_base.accepted}
+    cosines = []
+    for pair in with_match.accepted:
+        base_pair = base_pairs.get(pair.query)
+        if base_pair is not None:
+            cosines += _block_cosines(with_match, pair, with_base, base_pair)
+    return float(np.mean(cosines)) if cosines else None
+
+
+def explains(with_match: Matching, with_base: Matching) -> bool:
+    """Whether all that query and match share is explained by the third model."""
+    cosine = residual_cosine(with_match, with_base)
+    covered = {pair.query for pair in with_base.accepted}
+    all_covered = all(pair.query in covered for pair in with_match.accepted)
+    return cosine is not None and cosine < EXPLAINED_COSINE and all_covered
+
+
+def _block_cosines(
+    with_match: Matching, pair: Pair, with_base: Matching, base_pair: Pair
+) -> list[float]:
+    base_blocks = dict(base_pair.blocks)
+    cosines = []
+    for i, j in pair.blocks:
+        if i not in base_blocks:
+            continue
+        r = min(int(with_match.query.blocks.rows[i]), 16)
+        base = centred_sketches(with_base.candidate, np.array([base_blocks[i]]), r)
+        base = -base if base_pair.negated else base
+        match = centred_sketches(with_match.candidate, np.array([j]), r)
+        match = -match if pair.negated else match
+        mine = centred_sketches(with_match.query, np.array([i]), r) - base
+        theirs = match - base
+        lengths = float(np.linalg.norm(mine) * np.linalg.norm(theirs))
+        if lengths:
+            cosines.append(float((mine * theirs).sum()) / lengths)
+    return cosines

@@ -1,0 +1,283 @@
+"""Whose weights are these? A look-up in the index, judged pair by pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from kinprint.lineage.ancestors import Ancestors, declared_ancestors
+from kinprint.lineage.evasion import evasion_finding
+from kinprint.lineage.matching import Matching, view_groups
+from kinprint.lineage.relation import Circumstances, judge, name_of
+from kinprint.lineage.residuals import explains
+from kinprint.lineage.thresholds import LN_E_CLAIM, MIN_GROUPS_FOR, SMALL_INDEX_MODELS
+from kinprint.lineage.timeline import direction_by_time
+from kinprint.lineage.verdict import (
+    Coverage,
+    Direction,
+    Finding,
+    Interval,
+    Match,
+    Relation,
+    Similar,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from kinprint.fingerprint.record import Fingerprint
+    from kinprint.index.store import Index, IndexSize, StoredRevision
+
+_EXPLAINERS = 8
+"""Third models tried for each match: the declared ancestors and the best-scoring matches."""
+
+_FIRST = (
+    Relation.SAME_WEIGHTS,
+    Relation.DERIVED,
+    Relation.MERGED,
+    Relation.SHARES_PARTS,
+    Relation.SHARED_BASE,
+    Relation.RELATED,
+)
+_UPSTREAM = (Direction.REPO_FROM_MATCH, Direction.UNKNOWN, Direction.MATCH_FROM_REPO)
+
+
+@dataclass(frozen=True)
+class _Kin:
+    """An indexed revision with a claimed match, before its relation is judged."""
+
+    revision: StoredRevision
+    matching: Matching
+    ancestors: Ancestors
+    first: Interval
+
+
+@dataclass(frozen=True)
+class _LookUp:
+    """All that the judgement of one match draws on."""
+
+    index: Index
+    fingerprint: Fingerprint
+    first: Interval
+    ancestors: Ancestors
+    size: IndexSize
+    kin: Sequence[_Kin]
+    evidence_base_url: str
+
+
+def similar(
+    index: Index, fingerprint: Fingerprint, *, checked_at: datetime, evidence_base_url: str
+) -> Similar:
+    """Look a model up and judge every indexed model that shares weights with it.
+
+    Args:
+        index: The index to look in.
+        fingerprint: The model asked about, whether or not it is indexed itself.
+        checked_at: Time of the answer (UTC).
+        evidence_base_url: Address of this service, without a trailing slash.
+
+    Returns:
+        The matches, nearest ancestor first, and the verdict of the first of them.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from kinprint import Index, fingerprint_of, similar
+        >>> index = Index.open("sqlite:///kinprint.db")  # doctest: +SKIP
+        >>> answer = similar(  # doctest: +SKIP
+        ...     index,
+        ...     fingerprint_of("./my-model"),
+        ...     checked_at=datetime.now(UTC),
+        ...     evidence_base_url="http://127.0.0.1:8765",
+        ... )
+    """
+    size = index.size()
+    ancestors = declared_ancestors(index, fingerprint.origin.declared_bases)
+    kin = _claimed(index, fingerprint, ancestors, size)
+    mine = Interval(**index.interval(fingerprint)._asdict())
+    look_up = _LookUp(index, fingerprint, mine, ancestors, size, kin, evidence_base_url)
+    matches = [_match(each, look_up) for each in kin]
+    matches.sort(key=_nearest_ancestor_first)
+    coverage = _coverage(size, ancestors)
+    verdict = matches[0].verdict if matches else _nothing_found(fingerprint, size, coverage)
+    return Similar(
+        repo=name_of(fingerprint),
+        revision=fingerprint.origin.revision,
+        verdict=_with_finding(verdict, _unmeasured_bases(ancestors, kin)),
+        matches=tuple(matches),
+        coverage=coverage,
+        checked_at=checked_at,
+    )
+
+
+def _claimed(
+    index: Index, fingerprint: Fingerprint, ancestors: Ancestors, size: IndexSize
+) -> list[_Kin]:
+    revisions = {each.id: each for each in ancestors.read}
+    for candidate in index.candidates(fingerprint, exclude_repo=fingerprint.origin.repo):
+        revisions.setdefault(candidate.revision_id, index.revision(candidate.revision_id))
+    kin = []
+    for revision in revisions.values():
+        if revision.repo == fingerprint.origin.repo:
+            continue
+        matching = Matching(fingerprint, index.fingerprint(revision.id))
+        if matching.claim(n_revisions=size.revisions).holds:
+            kin.append(
+                _Kin(
+                    revision=revision,
+                    matching=matching,
+                    ancestors=declared_ancestors(index, revision.declared_bases),
+                    first=Interval(**index.interval(matching.candidate)._asdict()),
+                )
+            )
+    return kin
+
+
+def _match(each: _Kin, look_up: _LookUp) -> Match:
+    fingerprint, ancestors = look_up.fingerprint, look_up.ancestors
+    child_of_match = each.revision.id in ancestors.ids
+    declared = child_of_match != _names_among(fingerprint, each)
+    direction = direction_by_time(look_up.first, each.first)
+    if declared and direction is Direction.UNKNOWN:
+        direction = Direction.REPO_FROM_MATCH if child_of_match else Direction.MATCH_FROM_REPO
+    explainer = _explainer(each, look_up.kin)
+    both = Ancestors(
+        read=(*ancestors.read, *each.ancestors.read),
+        direct=ancestors.direct,
+        unread={**ancestors.unread, **each.ancestors.unread},
+    )
+    verdict = judge(
+        each.matching,
+        n_revisions=look_up.size.revisions,
+        circumstances=Circumstances(
+            coverage=_coverage(look_up.size, both),
+            direction=direction,
+            declared=declared,
+            explained_by=None if explainer is None else explainer.revision.repo,
+            explainer_is_older=explainer is not None and _is_older(explainer, each),
+        ),
+    )
+    verdict = _with_finding(verdict, _evasion(each, look_up))
+    query = {"repo": name_of(fingerprint), "revision": fingerprint.origin.revision or ""}
+    return Match(
+        repo=each.revision.repo,
+        revision=each.revision.revision,
+        relation=verdict.relation,
+        transforms=verdict.transforms,
+        direction=verdict.direction,
+        score=verdict.score,
+        shared_fraction=verdict.shared_fraction,
+        first=each.first,
+        declared=verdict.declared,
+        explained_by=verdict.explained_by,
+        evidence_url=f"{look_up.evidence_base_url}/similar?{urlencode(query)}",
+        verdict=verdict,
+    )
+
+
+def _evasion(each: _Kin, look_up: _LookUp) -> Finding | None:
+    """What the secret hashes say, where both sides were read under one key."""
+    origin = look_up.fingerprint.origin
+    me = None if origin.repo is None else look_up.index.find(origin.repo, origin.revision)
+    if me is None:
+        return None
+    own = {
+        (probe.block, probe.key_id): probe for probe in look_up.index.probes.of(each.revision.id)
+    }
+    partners = [
+        (partner.probe, own[partner.of_block, partner.probe.key_id])
+        for partner in look_up.index.probes.partners(me.id, each.revision.id)
+        if (partner.of_block, partner.probe.key_id) in own
+    ]
+    return evasion_finding(each.matching, partners)
+
+
+def _with_finding(verdict: Verdict, finding: Finding | None) -> Verdict:
+    if finding is None:
+        return verdict
+    return verdict.model_copy(update={"findings": (*verdict.findings, finding)})
+
+
+def _names_among(fingerprint: Fingerprint, each: _Kin) -> bool:
+    """Whether the match declares the repo asked about, directly or through its bases."""
+    origin = fingerprint.origin
+    names = {name.lower() for name in (origin.repo, *origin.aliases) if name}
+    declared = {base.lower() for base in each.revision.declared_bases}
+    through = {revision.repo.lower() for revision in each.ancestors.read}
+    return not names.isdisjoint(declared | through)
+
+
+def _explainer(each: _Kin, kin: Sequence[_Kin]) -> _Kin | None:
+    """The third model that explains what is shared: an older one if there is any."""
+    others = sorted(
+        (other for other in kin if other.revision.id != each.revision.id),
+        key=lambda other: (not _is_older(other, each), -other.matching.query_share),
+    )
+    return next(
+        (other for other in others[:_EXPLAINERS] if explains(each.matching, other.matching)), None
+    )
+
+
+def _is_older(base: _Kin, each: _Kin) -> bool:
+    """Whether the match declares the third model, or came provably after it."""
+    return (
+        base.revision.id in each.ancestors.ids
+        or direction_by_time(each.first, base.first) is Direction.REPO_FROM_MATCH
+    )
+
+
+def _nearest_ancestor_first(match: Match) -> tuple[int, int, float]:
+    return (_UPSTREAM.index(match.direction), _FIRST.index(match.relation), -match.score)
+
+
+def _coverage(size: IndexSize, ancestors: Ancestors) -> Coverage:
+    small = size.models < SMALL_INDEX_MODELS
+    return Coverage(
+        models=size.models,
+        as_of=size.as_of,
+        ancestors_read=tuple(dict.fromkeys(each.repo for each in ancestors.read)),
+        ancestors_unread=ancestors.unread,
+        small=small,
+        advice=f"The index holds only {size.models} models, so nothing found says little: run "
+        "`kinprint index bootstrap`."
+        if small
+        else None,
+    )
+
+
+def _nothing_found(fingerprint: Fingerprint, size: IndexSize, coverage: Coverage) -> Verdict:
+    groups = len(set(view_groups(fingerprint).tolist()))
+    name = name_of(fingerprint)
+    threshold = LN_E_CLAIM
+    if groups < MIN_GROUPS_FOR:
+        return Verdict(
+            relation=Relation.INSUFFICIENT,
+            sentence=f"{name} holds too little to compare: nothing is claimed, in either "
+            "direction.",
+            reason=f"Too few views: {groups} independent evidence tensors, {MIN_GROUPS_FOR} are "
+            "needed.",
+            threshold=threshold,
+            groups=groups,
+            coverage=coverage,
+        )
+    return Verdict(
+        relation=Relation.UNRELATED,
+        sentence=f"No relative of {name} was found among {size.models} models.",
+        threshold=threshold,
+        groups=groups,
+        coverage=coverage,
+    )
+
+
+def _unmeasured_bases(ancestors: Ancestors, kin: Sequence[_Kin]) -> Finding | None:
+    found = {each.revision.id for each in kin}
+    direct = ancestors.read[: ancestors.direct]
+    missing = [each.repo for each in direct if each.id not in found]
+    if not missing:
+        return None
+    return Finding(
+        code="declared_base_not_measured",
+        summary=f"Declared as a base, but no shared weights were found: {', '.join(missing)}.",
+    )

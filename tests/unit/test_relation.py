@@ -1,0 +1,218 @@
+"""What is said of two models, without an index: the rules that protect an honest author."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import weights as w
+from kinprint.lineage.compare import compare
+from kinprint.lineage.verdict import CLAIMS, Direction, Relation, Transform, Verdict
+
+BASE = w.strangers(0)
+SIGMA = 1 / 708
+
+
+@pytest.fixture(scope="module")
+def base():
+    return w.fingerprint(BASE, "acme/original")
+
+
+def verdict_of(weights: w.Weights, base, **facts) -> Verdict:
+    return compare(w.fingerprint(weights, "mallory/upload", **facts), base).verdict
+
+
+def transform(verdict: Verdict, name: str) -> Transform:
+    found = {each.name: each for each in verdict.transforms}
+    assert name in found, sorted(found)
+    return found[name]
+
+
+def test_an_identical_copy_is_the_same_weights(base) -> None:
+    verdict = verdict_of(BASE, base)
+    assert verdict.relation is Relation.SAME_WEIGHTS
+    assert verdict.shared_fraction == 1.0
+    assert verdict.transforms == ()
+
+
+def test_renamed_keys_change_nothing_and_the_rename_map_is_right(base) -> None:
+    verdict = verdict_of(w.renamed(BASE), base)
+    assert verdict.relation is Relation.SAME_WEIGHTS
+    assert transform(verdict, "renamed").figures["renamed"] == len(BASE)
+    assert {(line.repo_tensor, line.match_tensor) for line in verdict.rename_map} == {
+        (f"llm.blk.{name[::-1]}", name) for name in BASE
+    }
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F16", "F64"])
+def test_a_cast_is_the_same_weights(base, dtype: str) -> None:
+    verdict = verdict_of(BASE, base, dtype=dtype)
+    assert verdict.relation is Relation.SAME_WEIGHTS
+    assert transform(verdict, "cast").figures == {f"F32 → {dtype}": 12}
+
+
+def test_a_copy_rounded_to_bf16_and_saved_wide_again_is_the_same_weights(base) -> None:
+    import ml_dtypes
+
+    rounded = {n: v.astype(ml_dtypes.bfloat16).astype(np.float32) for n, v in BASE.items()}
+    assert verdict_of(rounded, base).relation is Relation.SAME_WEIGHTS
+
+
+def test_the_llama3_v_case_noise_renaming_and_bf16(base) -> None:
+    verdict = verdict_of(w.renamed(w.noised(BASE, SIGMA)), base, dtype="BF16")
+    assert verdict.relation is Relation.DERIVED
+    assert verdict.direction is Direction.UNKNOWN
+    figures = transform(verdict, "noised").figures
+    assert figures["sigma_low"] <= SIGMA <= figures["sigma_high"]
+    assert figures["one_scalar"] == 1
+    assert "stolen" not in verdict.sentence
+    assert (
+        transform(verdict, "renamed").figures["renamed"]
+        == transform(verdict, "renamed").figures["matched"]
+    )
+
+
+@pytest.mark.parametrize("strength", [0.0005, 0.002, 0.01])
+def test_undeclared_training_is_related_never_derived(base, strength: float) -> None:
+    verdict = verdict_of(w.trained(BASE, strength), base)
+    assert verdict.relation is Relation.RELATED
+    assert "training" in (verdict.reason or "")
+
+
+def test_declared_training_is_derived_and_said_to_be_declared(base) -> None:
+    verdict = verdict_of(w.trained(BASE, 0.002), base, bases=("Acme/Original",))
+    assert verdict.relation is Relation.DERIVED
+    assert verdict.declared
+    assert verdict.direction is Direction.REPO_FROM_MATCH
+    assert transform(verdict, "fine_tuned").figures["z"] > 5
+    assert "declares" in verdict.sentence
+
+
+def test_two_undeclared_children_of_one_unread_base_are_at_most_related() -> None:
+    one = w.fingerprint(w.trained(BASE, 0.002, seed=10), "bo/one")
+    two = w.fingerprint(w.trained(BASE, 0.002, seed=11), "cy/two")
+    assert compare(one, two).verdict.relation is Relation.RELATED
+
+
+def test_two_quantised_children_of_one_unread_base_are_at_most_related() -> None:
+    eight = w.fingerprint(w.int8(BASE), "bo/eight")
+    finer = w.fingerprint({n: w.on_grid(v, 100) if v.ndim == 2 else v for n, v in BASE.items()})
+    assert compare(eight, finer).verdict.relation is Relation.RELATED
+
+
+def test_a_known_older_base_that_explains_everything_is_named(base) -> None:
+    one = w.fingerprint(w.trained(BASE, 0.002, seed=10), "bo/one", bases=("acme/original",))
+    two = w.fingerprint(w.trained(BASE, 0.002, seed=11), "cy/two")
+    verdict = compare(two, one, others=[base]).verdict
+    assert verdict.relation is Relation.SHARED_BASE
+    assert verdict.explained_by == "acme/original"
+    assert "acme/original" in verdict.sentence
+
+
+def test_a_noisy_copy_of_a_child_is_not_explained_by_the_base(base) -> None:
+    child = w.trained(BASE, 0.003, seed=10)
+    original = w.fingerprint(child, "bo/child", bases=("acme/original",))
+    copy = w.fingerprint(w.renamed(w.noised(child, SIGMA)), "mallory/copy")
+    verdict = compare(copy, original, others=[base]).verdict
+    assert verdict.relation is Relation.DERIVED
+    assert verdict.explained_by is None
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_a_merge_with_a_stranger_is_at_most_related_from_both_sides(base, share: float) -> None:
+    merged = w.fingerprint(w.mixed(BASE, w.strangers(9), share), "dee/merge")
+    assert compare(merged, base).verdict.relation in {Relation.RELATED, Relation.UNRELATED}
+    assert compare(base, merged).verdict.relation in {Relation.RELATED, Relation.UNRELATED}
+
+
+@pytest.mark.parametrize("correlation", [0.3, 0.44, 0.7])
+def test_two_trainings_from_one_start_are_at_most_related(base, correlation: float) -> None:
+    twin = w.mixed(BASE, w.strangers(8), correlation)
+    scale = np.sqrt(correlation**2 + (1 - correlation) ** 2)
+    twin = {name: value / np.float32(scale) for name, value in twin.items()}
+    assert verdict_of(twin, base).relation in {Relation.RELATED, Relation.UNRELATED}
+
+
+def test_int8_is_derived_and_quantised(base) -> None:
+    verdict = verdict_of(w.int8(BASE), base)
+    assert verdict.relation is Relation.DERIVED
+    assert transform(verdict, "quantised").figures["side"] == "repo"
+    assert {each.name for each in verdict.transforms} == {"quantised"}
+
+
+def test_pruning_is_derived_and_told_by_its_zeros(base) -> None:
+    verdict = verdict_of(w.pruned(BASE, 0.5), base)
+    assert verdict.relation is Relation.DERIVED
+    assert transform(verdict, "pruned").figures["zeros"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_training_hidden_in_part_of_a_noised_model_is_still_seen(base) -> None:
+    half = {n: v for n, v in w.trained(BASE, 0.01).items() if int(n.split(".")[1]) < 6}
+    weights = w.noised(BASE, SIGMA) | half
+    assert verdict_of(weights, base).relation is Relation.RELATED
+
+
+def test_light_noise_under_the_format_s_rounding_is_not_called_anything_more(base) -> None:
+    verdict = verdict_of(w.noised(BASE, 1e-5), base, dtype="BF16")
+    assert verdict.relation in {Relation.RELATED, Relation.SAME_WEIGHTS}
+
+
+def test_few_changed_tensors_cannot_carry_a_claim_of_noise(base) -> None:
+    noised = w.noised(BASE, SIGMA)
+    few = BASE | {name: noised[name] for name in list(BASE)[:6]}
+    verdict = verdict_of(few, base)
+    assert verdict.relation is Relation.RELATED
+    assert "Only 3 changed" in (verdict.reason or "")
+
+
+def test_rows_added_to_a_tensor_are_reported(base) -> None:
+    extended = dict(BASE)
+    extended["layers.0.weight"] = np.vstack(
+        [BASE["layers.0.weight"], np.ones((8, 256), np.float32)]
+    )
+    verdict = verdict_of(extended, base)
+    assert verdict.relation is Relation.SAME_WEIGHTS
+    assert transform(verdict, "vocab_extended").figures["rows_added"] == 8
+
+
+def test_a_negated_tensor_is_matched_and_marked(base) -> None:
+    negated = BASE | {"layers.0.weight": -BASE["layers.0.weight"]}
+    verdict = verdict_of(negated, base)
+    marked = [line.repo_tensor for line in verdict.rename_map if line.negated]
+    assert marked == ["layers.0.weight"]
+
+
+def test_whole_modules_in_a_larger_stranger_are_shared_parts(base) -> None:
+    tower = {f"tower.{n}": v for n, v in BASE.items() if int(n.split(".")[1]) < 4}
+    verdict = verdict_of(w.strangers(5, layers=20) | tower, base)
+    assert verdict.relation is Relation.SHARES_PARTS
+    assert verdict.shared_fraction == pytest.approx(4 / 24)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_strangers_are_never_claimed(base, seed: int) -> None:
+    verdict = verdict_of(w.strangers(100 + seed), base)
+    assert verdict.relation is Relation.UNRELATED
+    assert verdict.relation not in CLAIMS
+    assert verdict.rename_map == ()
+
+
+def test_shuffled_values_and_equal_statistics_are_strangers(base) -> None:
+    rng = np.random.default_rng(4)
+    shuffled = {n: rng.permutation(v.ravel()).reshape(v.shape) for n, v in BASE.items()}
+    assert verdict_of(shuffled, base).relation is Relation.UNRELATED
+
+
+def test_too_few_evidence_tensors_are_insufficient_never_clean(base) -> None:
+    tiny = {"a": BASE["layers.0.weight"], "b": BASE["layers.1.weight"]}
+    verdict = verdict_of(tiny, base)
+    assert verdict.relation is Relation.INSUFFICIENT
+    assert "Too few views" in (verdict.reason or "")
+    nothing = verdict_of({"bias": np.ones(8, np.float32)}, base)
+    assert nothing.relation is Relation.INSUFFICIENT
+    assert "large enough" in (nothing.reason or "")
+
+
+def test_the_verdict_survives_a_round_trip_through_json(base) -> None:
+    verdict = verdict_of(w.noised(BASE, SIGMA), base)
+    assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
