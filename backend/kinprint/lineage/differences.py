@@ -131,18 +131,16 @@ def differences(
         if not len(chosen):
             continue
         numbers = _numbers(
-            centred_sketches(query, mine[chosen], r),
-            centred_sketches(candidate, other[chosen], r) * signs[chosen, None, None],
+            sketches(query, mine[chosen], r),
+            sketches(candidate, other[chosen], r) * signs[chosen, None, None],
         )
         for row, each in zip(chosen, numbers, strict=True):
             found[int(row)] = _difference(query, candidate, *blocks[row], each)
     return tuple(found[row] for row in sorted(found))
 
 
-def centred_sketches(
-    fingerprint: Fingerprint, blocks: NDArray[np.intp], r: int
-) -> NDArray[np.float64]:
-    """Return doubly centred sketches, float64 (n, r, 256/r), in units of the weights.
+def sketches(fingerprint: Fingerprint, blocks: NDArray[np.intp], r: int) -> NDArray[np.float64]:
+    """Return uncentred sketches S, float64 (n, r, 256/r), in units of the weights.
 
     Args:
         fingerprint: Where the blocks lie.
@@ -150,28 +148,34 @@ def centred_sketches(
         r: Rows of their sketches, 8 or 16.
     """
     steps = fingerprint.blocks.step[blocks].astype(np.float64)
-    sketches = fingerprint.blocks.sketch[blocks].reshape(len(blocks), r, -1) * steps[:, None, None]
-    return np.asarray(sketches - sketches.mean(axis=1, keepdims=True))
+    return fingerprint.blocks.sketch[blocks].reshape(len(blocks), r, -1) * steps[:, None, None]
+
+
+def centred(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Subtract the mean row of each sketch, float64 (n, r, k): doubly centred blocks."""
+    return np.asarray(rows - rows.mean(axis=1, keepdims=True))
 
 
 def top_share_z(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Top singular share of centred differences, standardised by its Gaussian null.
+    """Top singular share of differences, standardised by its Gaussian null.
 
-    Rows are normalised first, else int8 per row reads as training. The singular values of noise
-    follow Marchenko and Pastur (1967); at r ≤ 16 the null is simulated rather than asymptotic.
+    Rows are normalised first, else int8 per row reads as training, and centred afterwards, so
+    that the scales of the rows drop out exactly. The singular values of noise follow Marchenko
+    and Pastur (1967); at r ≤ 16 the null is simulated rather than asymptotic.
 
     Args:
-        residuals: float64 (n, r, k) with r 8 or 16.
+        residuals: float64 (n, r, k) with r 8 or 16, uncentred.
 
     Returns:
         z, float64 (n,); 0.0 where a row is zero, so that nothing can be normalised.
     """
     norms = np.linalg.norm(residuals, axis=2, keepdims=True)
     whole = norms.all(axis=(1, 2))
-    rows = residuals / np.where(norms > 0, norms, 1.0)
-    r = residuals.shape[1]
-    share = np.linalg.eigvalsh(rows @ rows.transpose(0, 2, 1))[:, -1] / r
-    mean, sd = TOP_SHARE_NULL[r]
+    rows = centred(residuals / np.where(norms > 0, norms, 1.0))
+    values = np.linalg.eigvalsh(rows @ rows.transpose(0, 2, 1))
+    total = values.sum(axis=1)
+    mean, sd = TOP_SHARE_NULL[residuals.shape[1]]
+    share = np.divide(values[:, -1], total, out=np.full(len(total), mean), where=total > 0)
     return np.where(whole, (share - mean) / sd, 0.0)
 
 
@@ -189,8 +193,9 @@ class _Numbers:
     top_share_z: float
 
 
-def _numbers(mine: NDArray[np.float64], other: NDArray[np.float64]) -> list[_Numbers]:
-    _, r, k = mine.shape
+def _numbers(query: NDArray[np.float64], candidate: NDArray[np.float64]) -> list[_Numbers]:
+    _, r, k = query.shape
+    mine, other = centred(query), centred(candidate)
     cells = k * (r - 1)
     mean_square = ((mine - other) ** 2).sum(axis=(1, 2)) / cells
     product = (mine * other).sum(axis=(1, 2))
@@ -200,7 +205,7 @@ def _numbers(mine: NDArray[np.float64], other: NDArray[np.float64]) -> list[_Num
     lengths = np.sqrt(energy * other_energy)
     cosine = np.divide(product, lengths, out=np.zeros_like(product), where=lengths > 0)
     columns = (mean_square, gain, gain_se, reverse_gain, reverse_gain_se, cosine)
-    z = top_share_z(mine - other)
+    z = top_share_z(query - candidate)
     return [
         _Numbers(cells, *(float(value) for value in row)) for row in zip(*columns, z, strict=True)
     ]

@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from kinprint.errors import FingerprintError
 from kinprint.lineage.claim import Claim, claim
 from kinprint.lineage.likelihood import NOT_COMPARABLE, log_e_values
 from kinprint.lineage.thresholds import GROUP_BITS
@@ -66,9 +67,18 @@ class _BlockClass:
 
 
 class Matching:
-    """All comparisons between the evidence views of a query and of a candidate."""
+    """All comparisons between the evidence views of a query and of a candidate.
+
+    Raises:
+        FingerprintError: The two were made with different sketches, which never compare.
+    """
 
     def __init__(self, query: Fingerprint, candidate: Fingerprint) -> None:
+        if query.sketch_name != candidate.sketch_name:
+            raise FingerprintError(
+                f"Sketches named {query.sketch_name!r} and {candidate.sketch_name!r} cannot be "
+                "compared"
+            )
         self.query = query
         self.candidate = candidate
         self.query_views = evidence_views(query)
@@ -78,8 +88,6 @@ class Matching:
         self._classes = tuple(self._block_classes())
 
     def _block_classes(self) -> Iterator[_BlockClass]:
-        if self.query.sketch_name != self.candidate.sketch_name:
-            return
         candidate_classes = _blocks_by_class(self.candidate)
         for key, query_blocks in _blocks_by_class(self.query).items():
             candidate_blocks = candidate_classes.get(key)

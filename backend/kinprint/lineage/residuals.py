@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinprint.lineage.differences import centred_sketches
+from kinprint.lineage.differences import centred, sketches
 from kinprint.lineage.thresholds import EXPLAINED_COSINE
 
 if TYPE_CHECKING:
@@ -54,11 +54,11 @@ def _block_cosines(
         if i not in base_blocks:
             continue
         r = min(int(with_match.query.blocks.rows[i]), 16)
-        base = centred_sketches(with_base.candidate, np.array([base_blocks[i]]), r)
+        base = centred(sketches(with_base.candidate, np.array([base_blocks[i]]), r))
         base = -base if base_pair.negated else base
-        match = centred_sketches(with_match.candidate, np.array([j]), r)
+        match = centred(sketches(with_match.candidate, np.array([j]), r))
         match = -match if pair.negated else match
-        mine = centred_sketches(with_match.query, np.array([i]), r) - base
+        mine = centred(sketches(with_match.query, np.array([i]), r)) - base
         theirs = match - base
         lengths = float(np.linalg.norm(mine) * np.linalg.norm(theirs))
         if lengths:
