@@ -1,0 +1,248 @@
+"""The index as the rest of Kinprint sees it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from kinprint.checkpoints.tensors import Visibility
+from kinprint.errors import MissingError
+from kinprint.fingerprint.file import digest_of, from_bytes
+from kinprint.index import bands, revisions
+from kinprint.index.budget import Budget
+from kinprint.index.database import insert_missing, open_engine, reading, writing
+from kinprint.index.entry import enter
+from kinprint.index.evidence import evidence_of
+from kinprint.index.look_up import find_hits
+from kinprint.index.probes import Probes
+from kinprint.index.ranking import Candidate, rank
+from kinprint.index.readings import Readings, ReadingState
+from kinprint.index.repos import find_repo
+from kinprint.index.revisions import StoredRevision
+from kinprint.index.schema import fingerprint_file, instance
+from kinprint.index.statistics import IndexSize, IndexStatistics, size_of, statistics_of
+from kinprint.index.witnesses import WeightInterval, weight_sets
+from kinprint.index.witnesses import seen_at as witnessed_at
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from types import TracebackType
+
+    from sqlalchemy import Engine
+
+    from kinprint.fingerprint.probes import Probe
+    from kinprint.fingerprint.record import Fingerprint
+
+__all__ = [
+    "Candidate",
+    "Index",
+    "IndexSize",
+    "IndexStatistics",
+    "StoredRevision",
+    "WeightInterval",
+]
+
+
+class Index:
+    """All revisions that were read, their families, and the book-keeping of the instance.
+
+    One object may be used by many threads; several processes may open the same database.
+
+    Attributes:
+        readings: Repos that were asked for.
+        budget: Bytes fetched by day.
+        probes: Secret signs.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.readings = Readings(engine)
+        self.budget = Budget(engine)
+        self.probes = Probes(engine)
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open an index, make it if it is not there, and bring its tables up to date.
+
+        Args:
+            url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+driver://…``.
+
+        Raises:
+            UsageError: The URL is malformed, or a newer Kinprint wrote the database.
+            MissingError: The URL's driver is not installed, or the file cannot be made.
+            IndexBusyError: The database is locked.
+            IndexUnreadableError: It is damaged, or no database.
+        """
+        return cls(open_engine(url))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        """Give the index to a ``with`` statement."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close it at the end."""
+        self.close()
+
+    def instance_id(self) -> str:
+        """Return the random id that this instance was given when it was first asked."""
+        chosen = select(instance.c.value).where(instance.c.name == "id")
+        with reading(self._engine) as connection:
+            found: str | None = connection.scalar(chosen)
+        if found is not None:
+            return found
+        with writing(self._engine) as connection:
+            made = insert_missing(instance, connection).values(name="id", value=uuid4().hex)
+            connection.execute(made)
+            return str(connection.execute(chosen).scalar_one())
+
+    def add(
+        self, fingerprint: Fingerprint, *, seen_at: datetime, probes: Sequence[Probe] = ()
+    ) -> int:
+        """Store a revision, as its repo's newest; storing it again changes nothing of it.
+
+        Args:
+            fingerprint: Of a public or gated repo, or of a local checkpoint with a repo id.
+            seen_at: When it was read (aware).
+            probes: Its secret signs.
+
+        Returns:
+            The revision's number.
+
+        Raises:
+            UsageError: It is private, or belongs to no repo.
+            FingerprintError: Its columns do not fit together.
+            IndexBusyError: Another writer kept the lock too long; nothing was changed.
+        """
+        return enter(self._engine, fingerprint, seen_at=seen_at, probes=probes)
+
+    def withdraw(self, repo: str) -> int:
+        """Mark a repo that is gone; its evidence stays. Returns how many revisions it had."""
+        with writing(self._engine) as connection:
+            number = find_repo(connection, repo)
+            if number is None:
+                return 0
+            return revisions.set_visibility(connection, number, Visibility.WITHDRAWN)
+
+    def find(self, repo: str, revision: str | None = None) -> StoredRevision | None:
+        """Return a repo's newest revision, or the one of a commit.
+
+        Args:
+            repo: Its id, in any case; former ids lead to it as well.
+            revision: Full commit sha.
+        """
+        with reading(self._engine) as connection:
+            return revisions.find(connection, repo, revision)
+
+    def revision(self, revision_id: int) -> StoredRevision:
+        """Return a revision by its number.
+
+        Raises:
+            MissingError: There is none.
+        """
+        with reading(self._engine) as connection:
+            found = revisions.by_id(connection, revision_id)
+        if found is None:
+            raise _missing(revision_id)
+        return found
+
+    def fingerprint(self, revision_id: int) -> Fingerprint:
+        """Return a revision's fingerprint.
+
+        Raises:
+            MissingError: There is none.
+            FingerprintError: It is damaged, or of another version.
+        """
+        with reading(self._engine) as connection:
+            content = connection.scalar(
+                select(fingerprint_file.c.content).where(
+                    fingerprint_file.c.revision_id == revision_id
+                )
+            )
+        if content is None:
+            raise _missing(revision_id)
+        return from_bytes(content)
+
+    def candidates(
+        self, fingerprint: Fingerprint, *, limit: int = 32, exclude_repo: str | None = None
+    ) -> tuple[Candidate, ...]:
+        """Return the revisions worth comparing with a fingerprint, the likeliest first.
+
+        Each repo comes once, by its newest revision, or by an older one if the newest no longer
+        shares what the older one does. Nothing is claimed by being listed here.
+
+        Args:
+            fingerprint: The query; it is not stored.
+            limit: Most candidates returned.
+            exclude_repo: Leave out this repo, which asks about itself.
+        """
+        evidence = evidence_of(fingerprint)
+        sets = weight_sets(fingerprint, digest_of(fingerprint))
+        with reading(self._engine) as connection:
+            excluded = None if exclude_repo is None else find_repo(connection, exclude_repo)
+            hits = find_hits(connection, evidence)
+            return rank(connection, evidence, hits, sets, limit=limit, exclude_repo=excluded)
+
+    def interval(self, of: Fingerprint | StoredRevision) -> WeightInterval:
+        """Return when these weights were published: not before, and not after (UTC).
+
+        Not before the repo's createdAt; not after this instance, or another witness, first saw
+        exactly these weights in whichever repo.
+        """
+        if isinstance(of, StoredRevision):
+            created_at = of.created_at
+            sets = {"sketches": of.weights_digest}
+            if of.files_digest is not None:
+                sets["files"] = of.files_digest
+        else:
+            created_at = of.origin.created_at
+            sets = weight_sets(of, digest_of(of))
+        with reading(self._engine) as connection:
+            return WeightInterval(created_at, witnessed_at(connection, sets))
+
+    def why_unread(self, repo: str) -> str:
+        """Return in words why a repo is not in the index."""
+        last = self.readings.latest_of_any_revision(repo)
+        if last is None:
+            return "it was never asked for"
+        if last.state is ReadingState.FAILED:
+            return last.message or "it could not be read"
+        if last.state is ReadingState.DONE:
+            return "it was read, but could not be stored"
+        return "it waits to be read"
+
+    def size(self) -> IndexSize:
+        """Return what every answer says of the index it rests on."""
+        with reading(self._engine) as connection:
+            return size_of(connection)
+
+    def statistics(self) -> IndexStatistics:
+        """Return everything that `kinprint index stats` shows."""
+        with reading(self._engine) as connection:
+            return statistics_of(connection)
+
+    def compact(self) -> int:
+        """Fold new families into the big band table; may be stopped and run again at any time.
+
+        Returns:
+            How many rows were moved.
+        """
+        return bands.compact(self._engine)
+
+
+def _missing(revision_id: int) -> MissingError:
+    return MissingError(
+        f"There is no revision {revision_id} in the index",
+        hint="It may have been merged; ask anew.",
+    )

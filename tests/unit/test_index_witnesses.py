@@ -1,0 +1,74 @@
+"""When exactly these weights were seen, in whichever repo."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy.exc import StatementError
+
+from kinprint.index.store import Index
+from synthetic_fingerprints import relative, same_weights, synthetic
+
+CREATED = datetime(2026, 1, 1, tzinfo=UTC)
+DAY_0 = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    with Index.open(f"sqlite:///{tmp_path / 'index.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(8)
+
+
+def test_weights_are_dated_by_the_first_repo_they_were_seen_in(index, rng) -> None:
+    original = synthetic(rng, "acme/original")
+    number = index.add(original, seen_at=DAY_0)
+    copy = same_weights(original, "evil/copy", created_at=DAY_0 + timedelta(days=2))
+    index.add(copy, seen_at=DAY_0 + timedelta(days=5))
+    assert index.interval(original) == (CREATED, DAY_0)
+    assert index.interval(index.revision(number)) == (CREATED, DAY_0)
+    assert index.interval(copy) == (DAY_0 + timedelta(days=2), DAY_0)
+
+
+def test_changed_weights_are_other_weights(index, rng) -> None:
+    original = synthetic(rng, "acme/original")
+    index.add(original, seen_at=DAY_0)
+    noisy = relative(rng, original, "evil/copy", hamming_bits=2)
+    assert index.interval(noisy) == (CREATED, None)
+    index.add(noisy, seen_at=DAY_0 + timedelta(days=5))
+    assert index.interval(noisy).not_after == DAY_0 + timedelta(days=5)
+    assert index.interval(original).not_after == DAY_0
+
+
+def test_equal_files_are_equal_weights(index, rng) -> None:
+    original = synthetic(rng, "acme/original")
+    index.add(original, seen_at=DAY_0)
+    digest = rng.integers(0, 256, original.blocks.digest.shape, dtype=np.uint8)
+    same_files = replace(original, blocks=replace(original.blocks, digest=digest))
+    assert index.interval(same_files).not_after == DAY_0
+    unknown = tuple(file.model_copy(update={"sha256": None}) for file in original.files)
+    assert index.interval(replace(same_files, files=unknown)).not_after is None
+
+
+def test_an_earlier_sighting_wins_whenever_it_is_told(index, rng) -> None:
+    original = synthetic(rng, "acme/original")
+    index.add(original, seen_at=DAY_0)
+    index.add(same_weights(original, "acme/mirror"), seen_at=DAY_0 - timedelta(days=1))
+    assert index.interval(original).not_after == DAY_0 - timedelta(days=1)
+
+
+def test_times_come_back_in_utc_and_naive_ones_are_refused(index, rng) -> None:
+    original = synthetic(rng, "acme/original")
+    local = DAY_0.astimezone(timezone(timedelta(hours=5)))
+    index.add(original, seen_at=local)
+    assert index.interval(original).not_after == DAY_0
+    assert index.interval(original).not_after.tzinfo is UTC
+    with pytest.raises(StatementError, match="zone"):
+        index.add(synthetic(rng, "acme/other"), seen_at=datetime(2026, 11, 1))
