@@ -14,6 +14,14 @@ class KinprintError(Exception):
         code: Stable identifier shared by the API, the CLI and ``docs/errors.md``.
         http_status: Status with which the service answers.
         exit_code: Exit code of the CLI (1 error, 2 usage or something missing).
+
+    Example:
+        >>> from kinprint import KinprintError, fingerprint_of
+        >>> try:
+        ...     fingerprint_of("./no-such-folder")
+        ... except KinprintError as error:
+        ...     error.code
+        'missing'
     """
 
     code = "error"

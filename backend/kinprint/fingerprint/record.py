@@ -144,6 +144,12 @@ class Fingerprint:
         vectors: Support.
         parameters: Number of float parameters in the checkpoint.
         bytes_read: Bytes fetched to make it.
+
+    Example:
+        >>> from kinprint import Fingerprint, fingerprint_of
+        >>> fingerprint = fingerprint_of("./known")
+        >>> isinstance(fingerprint, Fingerprint), fingerprint.blocks.sketch.shape
+        (True, (12, 256))
     """
 
     sketch_name: str

@@ -33,8 +33,9 @@ def fingerprint_of(source: str, *, progress: Progress | None = None) -> Fingerpr
 
     Example:
         >>> from kinprint import fingerprint_of
-        >>> fingerprint_of("./my-model").parameters  # doctest: +SKIP
-        22713216
+        >>> fingerprint = fingerprint_of("./known")
+        >>> len(fingerprint.views)
+        24
     """
     parsed = parse_source(source)
     if isinstance(parsed, FingerprintSource):

@@ -55,6 +55,12 @@ class Index:
         readings: Repos that were asked for.
         budget: Bytes fetched by day.
         probes: Secret signs.
+
+    Example:
+        >>> from kinprint import Index
+        >>> with Index.open("sqlite:///kinprint.db") as index:
+        ...     index.size().models
+        0
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -26,7 +26,8 @@ def compare(a: Fingerprint, b: Fingerprint, others: Sequence[Fingerprint] = ()) 
     Example:
         >>> from kinprint import compare, fingerprint_of
         >>> comparison = compare(fingerprint_of("./suspect"), fingerprint_of("./known"))
-        >>> print(comparison.verdict.sentence)  # doctest: +SKIP
+        >>> comparison.verdict.sentence
+        'suspect holds the same weights as known; only their packaging differs.'
     """
     matching = Matching(a, b)
     direction = declared_direction(a, b)

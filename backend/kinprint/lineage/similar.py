@@ -85,13 +85,15 @@ def similar(
     Example:
         >>> from datetime import UTC, datetime
         >>> from kinprint import Index, fingerprint_of, similar
-        >>> index = Index.open("sqlite:///kinprint.db")  # doctest: +SKIP
-        >>> answer = similar(  # doctest: +SKIP
-        ...     index,
-        ...     fingerprint_of("./my-model"),
-        ...     checked_at=datetime.now(UTC),
-        ...     evidence_base_url="http://127.0.0.1:8765",
-        ... )
+        >>> with Index.open("sqlite:///kinprint.db") as index:
+        ...     answer = similar(
+        ...         index,
+        ...         fingerprint_of("./suspect"),
+        ...         checked_at=datetime.now(UTC),
+        ...         evidence_base_url="http://127.0.0.1:8765",
+        ...     )
+        >>> answer.verdict.sentence
+        'No relative of suspect was found among 0 models.'
     """
     size = index.size()
     ancestors = declared_ancestors(index, fingerprint.origin.declared_bases)

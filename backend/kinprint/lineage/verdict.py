@@ -165,6 +165,14 @@ class Verdict(_Frozen):
         rename_map: Which tensor became which.
         findings: What else a person should know.
         coverage: What the answer rests on.
+
+    Example:
+        >>> from kinprint import Verdict, compare, fingerprint_of
+        >>> verdict = compare(fingerprint_of("./suspect"), fingerprint_of("./known")).verdict
+        >>> verdict.relation.value, [transform.name for transform in verdict.transforms]
+        ('same_weights', ['renamed'])
+        >>> Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+        True
     """
 
     relation: Relation
@@ -187,7 +195,19 @@ class Verdict(_Frozen):
 
 
 class Comparison(_Frozen):
-    """Two sides and the verdict on them; what ``compare --json`` prints."""
+    """Two sides and the verdict on them; what ``compare --json`` prints.
+
+    Attributes:
+        a: The side asked about.
+        b: The other side.
+        verdict: What is claimed of them.
+
+    Example:
+        >>> from kinprint import Comparison, compare, fingerprint_of
+        >>> comparison = compare(fingerprint_of("./suspect"), fingerprint_of("./known"))
+        >>> isinstance(comparison, Comparison), comparison.a.source
+        (True, 'suspect')
+    """
 
     a: Side
     b: Side
@@ -215,7 +235,23 @@ class Match(_Frozen):
 
 
 class Similar(_Frozen):
-    """The answer to "whose weights are these?"; what ``/similar`` and ``similar --json`` give."""
+    """The answer to "whose weights are these?"; what ``/similar`` and ``similar --json`` give.
+
+    Attributes:
+        repo: The model asked about.
+        revision: Its commit, None for a local source.
+        status: The answer is complete.
+        review: No person has looked at it.
+        verdict: That of the nearest match, or that nothing was found.
+        matches: Indexed models that share weights, nearest ancestor first.
+        coverage: What the answer rests on.
+        checked_at: When it was given (UTC).
+
+    Example:
+        >>> from kinprint import Similar
+        >>> sorted(Similar.model_json_schema()["required"])[:3]
+        ['checked_at', 'coverage', 'matches']
+    """
 
     repo: str
     revision: str | None
