@@ -13,7 +13,6 @@ import tenacity.nap
 from safetensors.numpy import save
 
 from hub_standin import Quota, Stored
-from kinprint.checkpoints.hub import HubCheckpoint
 from kinprint.checkpoints.hub_client import hub_client
 from kinprint.checkpoints.open import open_checkpoint
 from kinprint.checkpoints.source import HubSource
@@ -36,6 +35,10 @@ from kinprint.settings import settings
 @pytest.fixture
 def hub(connected_hub):
     return connected_hub
+
+
+def opened(repo: str, revision: str | None = None):
+    return open_checkpoint(HubSource(repo, revision))
 
 
 @pytest.fixture
@@ -81,7 +84,7 @@ def stored_bytes(checkpoint, files: dict[str, bytes]) -> list[bytes]:
 def test_one_file_is_read_exactly_and_every_byte_is_counted(hub) -> None:
     files = {"model.safetensors": weights("a.weight", "b.weight")}
     sha = hub.repo("acme/original").commit({**files, "config.json": "{}"})
-    checkpoint = open_checkpoint(HubSource("acme/original"))
+    checkpoint = opened("acme/original")
     assert checkpoint.origin.repo == checkpoint.origin.source == "acme/original"
     assert checkpoint.origin.revision == sha
     assert checkpoint.origin.visibility is Visibility.PUBLIC
@@ -94,7 +97,7 @@ def test_one_file_is_read_exactly_and_every_byte_is_counted(hub) -> None:
 def test_the_sha256_of_a_file_comes_without_reading_it(hub) -> None:
     stored = Stored(weights("a"))
     hub.repo("acme/original").commit({"model.safetensors": stored})
-    (file,) = HubCheckpoint("acme/original").files
+    (file,) = opened("acme/original").files
     assert file.sha256 == stored.digest
     assert file.size == stored.size
 
@@ -103,7 +106,7 @@ def test_reading_does_not_count_as_a_download(hub) -> None:
     repo = hub.repo("acme/original", config={"model_type": "bert"})
     repo.commit({"model.safetensors": weights("a"), "config.json": "{}"})
     assert hub_client().model("acme/original").config == {"model_type": "bert"}
-    checkpoint = HubCheckpoint("acme/original")
+    checkpoint = opened("acme/original")
     list(checkpoint.read(spans_of(checkpoint)))
     assert repo.downloads == 0
 
@@ -113,7 +116,7 @@ def test_few_requests_are_made(hub) -> None:
     files = {name: weights(*names, seed=i) for i, (name, names) in enumerate(shards.items())}
     index = {"model.safetensors.index.json": index_of(shards)}
     hub.repo("acme/sharded").commit({**files, **index})
-    checkpoint = HubCheckpoint("acme/sharded")
+    checkpoint = opened("acme/sharded")
     assert len(hub.log.of("/api/*")) == 2
     assert len(hub.log.of(method="HEAD")) == 4  # each shard and the index
     assert len(hub.log.of(origin="cdn")) == 3  # one header each
@@ -130,7 +133,7 @@ def test_an_index_that_is_kept_in_git_is_read_from_the_hub(hub, by_redirect: boo
     index = index_of({"diffusion_pytorch_model-00001-of-00001.safetensors": ("w",)})
     path = "unet/diffusion_pytorch_model.safetensors.index.json"
     hub.repo("acme/diffuser").commit({**files, path: index, "model_index.json": "{}"})
-    checkpoint = HubCheckpoint("acme/diffuser")
+    checkpoint = opened("acme/diffuser")
     assert list(checkpoint.read(spans_of(checkpoint))) == stored_bytes(checkpoint, files)
     assert not hub.log.of(f"*{path}", origin="cdn")
 
@@ -139,7 +142,7 @@ def test_a_long_header_takes_two_requests(hub) -> None:
     names = [f"layer.{number:04}.weight" for number in range(1_000)]
     content = save({name: np.ones((1, 2), np.float32) for name in names})
     hub.repo("acme/deep").commit({"model.safetensors": content})
-    assert len(HubCheckpoint("acme/deep").tensors) == 1_000
+    assert len(opened("acme/deep").tensors) == 1_000
     assert len(hub.log.of(origin="cdn")) == 2
 
 
@@ -147,18 +150,18 @@ def test_everything_is_read_at_the_commit_that_was_resolved_first(hub) -> None:
     files = {"model.safetensors": weights("a", seed=1)}
     repo = hub.repo("acme/moving")
     first = repo.commit(files)
-    checkpoint = HubCheckpoint("acme/moving", "main")
+    checkpoint = opened("acme/moving", "main")
     repo.commit({"model.safetensors": weights("a", seed=2)})
     assert checkpoint.origin.revision == first
     assert list(checkpoint.read(spans_of(checkpoint))) == stored_bytes(checkpoint, files)
-    assert HubCheckpoint("acme/moving", first).origin.revision == first
+    assert opened("acme/moving", first).origin.revision == first
 
 
 def test_a_former_name_is_followed_and_kept(hub) -> None:
     repo = hub.repo("acme/old-name")
     repo.commit({"model.safetensors": weights("a")})
     hub.rename(repo, "acme/new-name")
-    origin = HubCheckpoint("acme/old-name").origin
+    origin = opened("acme/old-name").origin
     assert origin.repo == "acme/new-name"
     assert origin.aliases == ("acme/old-name",)
 
@@ -168,7 +171,7 @@ def test_what_the_publisher_says_is_noted(hub) -> None:
     card = {"base_model": ["acme/base", "else/Where"], "base_model_relation": "merge"}
     repo = hub.repo("acme/child", created_at=created_at, card=card)
     repo.commit({"model.safetensors": weights("a")})
-    origin = HubCheckpoint("acme/child").origin
+    origin = opened("acme/child").origin
     assert origin.declared_bases == ("acme/base", "else/Where")
     assert origin.declared_relation == "merge"
     assert origin.created_at == created_at
@@ -178,7 +181,7 @@ def test_a_card_that_breaks_the_clients_parser_does_not_hide_the_weights(hub) ->
     card = {"ignore_metadata_errors": True, "self": 1, "base_model": "acme/base"}
     repo = hub.repo("acme/hidden", card=card)
     repo.commit({"model.safetensors": weights("a")})
-    checkpoint = HubCheckpoint("acme/hidden")
+    checkpoint = opened("acme/hidden")
     assert checkpoint.origin.declared_bases == ("acme/base",)
     assert len(checkpoint.tensors) == 1
     assert checkpoint.files[0].sha256
@@ -187,7 +190,7 @@ def test_a_card_that_breaks_the_clients_parser_does_not_hide_the_weights(hub) ->
 @pytest.mark.parametrize("repo", ["acme/../etc", "acme//x", "-acme/x", "a/b/c", "acme/x.git", ""])
 def test_a_malformed_id_is_refused_before_any_request(hub, repo: str) -> None:
     with pytest.raises(UsageError):
-        HubCheckpoint(repo)
+        opened(repo)
     assert not hub.log
 
 
@@ -195,13 +198,13 @@ def test_a_missing_and_a_private_repo_look_the_same_to_a_stranger(hub) -> None:
     hub.repo("acme/secret", private=True)
     for name in ("acme/secret", "acme/nothing"):
         with pytest.raises(RepoNotFoundError, match=f"No such public repo: {name}"):
-            HubCheckpoint(name)
+            opened(name)
 
 
 def test_an_unknown_revision_is_said_to_be_so(hub) -> None:
     hub.repo("acme/original")
     with pytest.raises(RevisionNotFoundError, match="acme/original@v9"):
-        HubCheckpoint("acme/original", "v9")
+        opened("acme/original", "v9")
 
 
 @pytest.mark.parametrize("state", [{"gated": "auto"}, {"gated": "manual"}, {"disabled": True}])
@@ -211,7 +214,7 @@ def test_what_is_not_public_is_not_said_why(hub, configure, state, known: bool) 
         configure(hub_token=hub.user("reader").token)
     hub.repo("acme/closed", **state).commit({"model.safetensors": weights("a")})
     with pytest.raises(NotPublicError) as caught:
-        HubCheckpoint("acme/closed")
+        opened("acme/closed")
     assert caught.value.message in (
         "acme/closed is not public.",
         "'model.safetensors' of acme/closed is not public.",
@@ -224,9 +227,9 @@ def test_a_token_opens_what_it_may_and_stays_with_the_hub(hub, configure) -> Non
     files = {"model.safetensors": weights("a")}
     hub.repo("acme/secret", private=True).commit(files)
     hub.repo("acme/gated", gated="manual").commit(files)
-    checkpoint = HubCheckpoint("acme/secret")
+    checkpoint = opened("acme/secret")
     assert checkpoint.origin.visibility is Visibility.PRIVATE
-    assert HubCheckpoint("acme/gated").origin.visibility is Visibility.GATED
+    assert opened("acme/gated").origin.visibility is Visibility.GATED
     assert list(checkpoint.read(spans_of(checkpoint))) == stored_bytes(checkpoint, files)
     assert all(seen.authorized for seen in hub.log.of(origin="api"))
     assert not any(seen.authorized for seen in hub.log.of(origin="cdn"))
@@ -236,7 +239,7 @@ def test_a_refused_token_is_not_shown(hub, configure, caplog) -> None:
     configure(hub_token="hf_withdrawn")
     hub.repo("acme/original")
     with caplog.at_level("DEBUG"), pytest.raises(HubError) as caught:
-        HubCheckpoint("acme/original")
+        opened("acme/original")
     assert "KINPRINT_HUB_TOKEN" in caught.value.hint
     assert "hf_withdrawn" not in str(caught.value) + caplog.text
 
@@ -244,14 +247,14 @@ def test_a_refused_token_is_not_shown(hub, configure, caplog) -> None:
 def test_a_token_that_lies_on_the_machine_is_not_used(hub, monkeypatch) -> None:
     monkeypatch.setenv("HF_TOKEN", hub.user("somebody").token)
     hub.repo("acme/original").commit({"model.safetensors": weights("a")})
-    HubCheckpoint("acme/original")
+    opened("acme/original")
     assert not any(seen.authorized for seen in hub.log)
 
 
 def test_who_reads_is_said(hub, configure) -> None:
     configure(contact="ops@acme.example")
     hub.repo("acme/original").commit({"model.safetensors": weights("a")})
-    HubCheckpoint("acme/original")
+    opened("acme/original")
     for seen in hub.log:
         assert seen.user_agent.startswith("kinprint/")
         assert seen.user_agent.endswith("; ops@acme.example")
@@ -260,7 +263,7 @@ def test_who_reads_is_said(hub, configure) -> None:
 def test_an_expired_address_is_asked_for_again(hub) -> None:
     files = {"model.safetensors": weights("a", "b")}
     hub.repo("acme/original").commit(files)
-    checkpoint = HubCheckpoint("acme/original")
+    checkpoint = opened("acme/original")
     hub.cdn.expire_addresses()
     assert list(checkpoint.read(spans_of(checkpoint))) == stored_bytes(checkpoint, files)
     assert len(hub.log.of(method="HEAD")) == 2
@@ -274,7 +277,7 @@ def test_a_spent_rate_limit_is_waited_for(hub, monkeypatch) -> None:
     hub.repo("acme/original").commit({"model.safetensors": weights("a")})
     hub.limits.quotas["anonymous"] = Quota(api=1, resolvers=10)
     hub.limits.window_s = 60
-    HubCheckpoint("acme/original")
+    opened("acme/original")
     assert 1 <= len(waits) <= 2
     assert all(wait_s <= 60.5 for wait_s in waits)
 
@@ -285,7 +288,7 @@ def test_passing_failures_of_every_kind_are_survived(hub, waits) -> None:
     hub.faults.status(503, "/api/*", times=1)
     hub.faults.status(502, method="HEAD", times=1)
     hub.faults.drop(origin="cdn", times=1)
-    checkpoint = HubCheckpoint("acme/original")
+    checkpoint = opened("acme/original")
     hub.faults.short_body(origin="cdn", times=1)
     assert list(checkpoint.read(spans_of(checkpoint))) == stored_bytes(checkpoint, files)
     assert len(waits) == 4
@@ -301,7 +304,7 @@ def test_a_stalling_server_is_given_up(hub, where, fault: str) -> None:
     else:
         hub.faults.delay(1.0, **where)
     with pytest.raises(HubTimeoutError, match="No answer in time"):
-        HubCheckpoint("acme/original")
+        opened("acme/original")
 
 
 @pytest.mark.usefixtures("impatient")
@@ -309,7 +312,7 @@ def test_bodies_that_keep_breaking_off_end_the_reading(hub) -> None:
     hub.repo("acme/original").commit({"model.safetensors": weights("a")})
     hub.faults.short_body(origin="cdn")
     with pytest.raises(HubError, match=r"model\.safetensors"):
-        HubCheckpoint("acme/original")
+        opened("acme/original")
 
 
 @pytest.mark.parametrize("fault", ["ignore_range", "other_range", "truncate"])
@@ -318,7 +321,7 @@ def test_other_bytes_than_asked_for_are_refused(hub, fault: str) -> None:
     hub.repo("acme/original").commit({"model.safetensors": content})
     getattr(hub.faults, fault)(origin="cdn")
     with pytest.raises(RangeRefusedError, match=r"model\.safetensors"):
-        HubCheckpoint("acme/original")
+        opened("acme/original")
     assert hub.log.bytes_sent(origin="cdn") < len(content)
 
 
@@ -327,14 +330,14 @@ def test_another_files_bytes_are_no_header(hub) -> None:
     hub.repo("acme/original").commit({"model.safetensors": content})
     hub.faults.other_bytes(b"\xff" * len(content), origin="cdn")
     with pytest.raises(CheckpointError, match=r"model\.safetensors"):
-        HubCheckpoint("acme/original")
+        opened("acme/original")
 
 
 def test_a_host_that_nobody_listed_is_not_read_from(hub, configure) -> None:
     configure(cdn_hosts="")
     hub.repo("acme/original").commit({"model.safetensors": weights("a")})
     with pytest.raises(HostRefusedError, match=r"127\.0\.0\.1"):
-        HubCheckpoint("acme/original")
+        opened("acme/original")
     assert not hub.log.of(origin="cdn")
 
 
@@ -353,14 +356,14 @@ def test_redirects_to_other_hosts_and_private_addresses_are_refused(hub, to, whe
     hub.repo("acme/original").commit({"model.safetensors": weights("a")})
     hub.faults.redirect(to, **where)
     with pytest.raises(HostRefusedError):
-        HubCheckpoint("acme/original")
+        opened("acme/original")
 
 
 def test_hops_are_few(hub) -> None:
     hub.repo("acme/original").commit({"model.safetensors": weights("a")})
     hub.faults.redirect("/acme/original/resolve/main/again", method="HEAD")
     with pytest.raises(HostRefusedError, match="3 redirects"):
-        HubCheckpoint("acme/original")
+        opened("acme/original")
     assert len(hub.log.of(method="HEAD")) == 4
 
 
@@ -368,7 +371,7 @@ def test_a_shard_that_is_missing_is_named(hub) -> None:
     files = {"model.safetensors.index.json": index_of({"lost.safetensors": ("a",)})}
     hub.repo("acme/broken").commit(files)
     with pytest.raises(MalformedIndexError, match=r"lost\.safetensors"):
-        HubCheckpoint("acme/broken")
+        opened("acme/broken")
 
 
 def test_the_hubs_client_is_not_imported_before_it_is_needed() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kinprint.checkpoints.hub_client import hub_client
 from kinprint.checkpoints.hub_ranges import RangeReader
 from kinprint.checkpoints.inventory import read_inventory
 from kinprint.settings import settings
@@ -12,28 +11,26 @@ from kinprint.settings import settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kinprint.checkpoints.hub_client import HubClient, HubModel
     from kinprint.checkpoints.tensors import Span
 
 
 class HubCheckpoint:
     """Tensors of a model on the Hub at one commit; implements `tensors.Checkpoint`.
 
-    The revision is resolved once; everything is read at that commit, whatever is pushed
-    meanwhile. Headers are read at once, weights only when asked for.
+    Everything is read at the model's commit, whatever is pushed meanwhile. Headers are read at
+    once, weights only when asked for.
 
     Args:
-        repo: ``owner/name``.
-        revision: Branch, tag or commit; None is the default branch.
+        client: The Hub.
+        model: A model at one commit, as the client described it.
 
     Raises:
-        UsageError: The id is malformed; nothing was requested.
         HubError: Its child says why the repo cannot be read.
         CheckpointError: A header or an index is malformed (see `inventory.read_inventory`).
     """
 
-    def __init__(self, repo: str, revision: str | None = None) -> None:
-        client = hub_client()
-        model = client.model(repo, revision)
+    def __init__(self, client: HubClient, model: HubModel) -> None:
         concurrency = settings().range_concurrency
         self.origin = model.origin
         self._ranges = RangeReader(client, model, concurrency)

@@ -28,5 +28,7 @@ def open_checkpoint(source: LocalSource | HubSource) -> Checkpoint:
         case HubSource(repo, revision):
             # The Hub's client is slow to import, and not needed for local files.
             from kinprint.checkpoints.hub import HubCheckpoint
+            from kinprint.checkpoints.hub_client import hub_client
 
-            return HubCheckpoint(repo, revision)
+            client = hub_client()
+            return HubCheckpoint(client, client.model(repo, revision))

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from kinprint.lineage.ancestors import Ancestors, declared_ancestors
+from kinprint.lineage.coverage import coverage_of
 from kinprint.lineage.evasion import evasion_finding
 from kinprint.lineage.matching import Matching, view_groups
 from kinprint.lineage.relation import Circumstances, judge, name_of
 from kinprint.lineage.residuals import explains
-from kinprint.lineage.thresholds import LN_E_CLAIM, MIN_GROUPS_FOR, SMALL_INDEX_MODELS
+from kinprint.lineage.thresholds import LN_E_CLAIM, MIN_GROUPS_FOR
 from kinprint.lineage.timeline import direction_by_time
 from kinprint.lineage.verdict import (
     Coverage,
@@ -102,7 +103,7 @@ def similar(
     look_up = _LookUp(index, fingerprint, mine, ancestors, size, kin, evidence_base_url)
     matches = [_match(each, look_up) for each in kin]
     matches.sort(key=_nearest_ancestor_first)
-    coverage = _coverage(size, ancestors)
+    coverage = coverage_of(size, ancestors)
     verdict = matches[0].verdict if matches else _nothing_found(fingerprint, size, coverage)
     return Similar(
         repo=name_of(fingerprint),
@@ -154,7 +155,7 @@ def _match(each: _Kin, look_up: _LookUp) -> Match:
         each.matching,
         n_revisions=look_up.size.revisions,
         circumstances=Circumstances(
-            coverage=_coverage(look_up.size, both),
+            coverage=coverage_of(look_up.size, both),
             direction=direction,
             declared=declared,
             explained_by=None if explainer is None else explainer.revision.repo,
@@ -234,21 +235,6 @@ def _nearest_ancestor_first(match: Match) -> tuple[int, int, float]:
     return (_UPSTREAM.index(match.direction), _FIRST.index(match.relation), -match.score)
 
 
-def _coverage(size: IndexSize, ancestors: Ancestors) -> Coverage:
-    small = size.models < SMALL_INDEX_MODELS
-    return Coverage(
-        models=size.models,
-        as_of=size.as_of,
-        ancestors_read=tuple(dict.fromkeys(each.repo for each in ancestors.read)),
-        ancestors_unread=ancestors.unread,
-        small=small,
-        advice=f"The index holds only {size.models} models, so nothing found says little: run "
-        "`kinprint index bootstrap`."
-        if small
-        else None,
-    )
-
-
 def _nothing_found(fingerprint: Fingerprint, size: IndexSize, coverage: Coverage) -> Verdict:
     groups = len(set(view_groups(fingerprint).tolist()))
     name = name_of(fingerprint)
@@ -264,9 +250,10 @@ def _nothing_found(fingerprint: Fingerprint, size: IndexSize, coverage: Coverage
             groups=groups,
             coverage=coverage,
         )
+    counted = "1 model" if size.models == 1 else f"{size.models:,} models"
     return Verdict(
         relation=Relation.UNRELATED,
-        sentence=f"No relative of {name} was found among {size.models} models.",
+        sentence=f"No relative of {name} was found among {counted}.",
         threshold=threshold,
         groups=groups,
         coverage=coverage,

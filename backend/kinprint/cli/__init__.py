@@ -1,0 +1,5 @@
+"""The `kinprint` command; each subcommand lives in a module of its own name."""
+
+from kinprint.cli.group import main
+
+__all__ = ["main"]

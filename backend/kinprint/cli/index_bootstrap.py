@@ -1,0 +1,144 @@
+"""`kinprint index bootstrap`: a new index starts from the shipped list of base models."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from kinprint.cli.failure import one_line
+from kinprint.cli.output import json_option, print_json
+from kinprint.cli.progress import reading_bar
+from kinprint.errors import KinprintError, UsageError
+from kinprint.service.bases import load_bases
+from kinprint.service.bootstrap import cost, survey
+from kinprint.service.instance import Instance
+from kinprint.service.reading import read_into_index
+from kinprint.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kinprint.service.bases import BaseList
+    from kinprint.service.bootstrap import Missing, Survey
+
+
+@click.command()
+@click.option(
+    "--list",
+    "list_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Read another list, of the same form as the shipped one.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what it would take, and stop.")
+@click.option("--yes", is_flag=True, help="Start without asking.")
+@json_option
+def bootstrap(list_file: Path | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Read the shipped list of base models into the index.
+
+    Shows bytes and time first. May be stopped and run again: what is indexed at its present
+    commit is skipped. A repo that fails does not stop the others; they are listed at the end.
+    """
+    bases = load_bases(list_file)
+    with Instance.open(settings()) as instance:
+        surveys = _survey_all(instance, bases, quiet=as_json)
+        missing = [each.missing for each in surveys if each.missing]
+        failed = {each.base.repo: each.error for each in surveys if each.error}
+        if not as_json:
+            _show_plan(bases, surveys, missing)
+        if not dry_run and missing:
+            if not yes:
+                _ask()
+            failed |= _read_all(instance, missing, quiet=as_json)
+    _show_end(bases, surveys, missing, failed, dry_run=dry_run, as_json=as_json)
+    if failed:
+        click.get_current_context().exit(KinprintError.exit_code)
+
+
+def _survey_all(instance: Instance, bases: BaseList, *, quiet: bool) -> list[Survey]:
+    console = Console(stderr=True)
+    lines = track(
+        bases.base,
+        description="Asking the Hub",
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+    return [survey(instance, base) for base in lines]
+
+
+def _show_plan(bases: BaseList, surveys: Sequence[Survey], missing: Sequence[Missing]) -> None:
+    indexed = sum(each.indexed for each in surveys)
+    families = Counter(each.base.family for each in surveys)
+    click.echo(
+        f"{len(surveys)} base models of {len(families)} families, listed on {bases.dated}: "
+        f"{indexed} indexed already, {len(missing)} to read, "
+        f"{len(surveys) - indexed - len(missing)} cannot be read."
+    )
+    if missing:
+        bytes_expected, seconds = cost(missing)
+        click.echo(
+            f"Reading them takes about {bytes_expected / 1e6:,.0f} MB of download and "
+            f"{max(1, round(seconds / 60)):,} minutes."
+        )
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "Nobody is there to be asked whether to start", hint="Add --yes to start unasked."
+        )
+    click.confirm("Start?", abort=True, err=True)
+
+
+def _read_all(
+    instance: Instance, missing: Sequence[Missing], *, quiet: bool
+) -> dict[str, KinprintError]:
+    failed: dict[str, KinprintError] = {}
+    for number, each in enumerate(missing, 1):
+        label = f"{number}/{len(missing)} {each.repo}"
+        try:
+            with reading_bar(label, quiet=quiet) as on_bytes:
+                read = read_into_index(instance, each.repo, each.commit, progress=on_bytes)
+        except KinprintError as error:
+            failed[each.repo] = error
+            continue
+        if not quiet:
+            click.echo(f"{label}@{each.commit[:8]}: {read.bytes_read:,} bytes")
+    return failed
+
+
+def _show_end(
+    bases: BaseList,
+    surveys: Sequence[Survey],
+    missing: Sequence[Missing],
+    failed: dict[str, KinprintError],
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    bytes_expected, seconds = cost(missing)
+    if as_json:
+        print_json(
+            {
+                "dated": bases.dated.isoformat(),
+                "listed": len(surveys),
+                "indexed_before": sum(each.indexed for each in surveys),
+                "to_read": len(missing),
+                "bytes_expected": bytes_expected,
+                "seconds_expected": round(seconds),
+                "dry_run": dry_run,
+                "failed": [
+                    {"repo": repo, "code": error.code, "message": error.message}
+                    for repo, error in failed.items()
+                ],
+            }
+        )
+        return
+    for repo, error in failed.items():
+        click.echo(f"failed: {repo}: {one_line(error.message)} [{error.code}]", err=True)

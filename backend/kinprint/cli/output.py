@@ -1,0 +1,43 @@
+"""Options and results that several commands share."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kinprint.lineage.verdict import CLAIMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel
+
+    from kinprint.lineage.verdict import Relation
+
+CLAIMED_EXIT_CODE = 10
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+exit_code_option = click.option(
+    "--exit-code", is_flag=True, help="Leave with 10 when a relation is claimed."
+)
+
+
+def print_json(document: BaseModel | dict[str, Any]) -> None:
+    """Print a result as one JSON document."""
+    if isinstance(document, dict):
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        click.echo(document.model_dump_json(indent=2))
+
+
+def leave(relations: Iterable[Relation], *, by_claim: bool) -> None:
+    """End with 10 if any relation is a claim and the user asked for that.
+
+    Args:
+        relations: What was found.
+        by_claim: ``--exit-code`` was given.
+    """
+    if by_claim and not CLAIMS.isdisjoint(relations):
+        click.get_current_context().exit(CLAIMED_EXIT_CODE)

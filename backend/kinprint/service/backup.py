@@ -1,0 +1,87 @@
+"""A backup of what cannot be made again: the database and the secret key, in one archive."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tarfile
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import make_url
+
+from kinprint.errors import IndexUnreadableError, MissingError, UsageError
+
+if TYPE_CHECKING:
+    from kinprint.settings import Settings
+
+DATABASE_NAME = "kinprint.db"
+
+
+def write_backup(settings: Settings, target: Path, key_file: Path) -> int:
+    """Write database and secret key into one gzipped tar that only its owner can read.
+
+    The database may be in use meanwhile: SQLite's online backup gives a consistent copy.
+
+    Args:
+        settings: Where the database is.
+        target: Archive to create; never overwritten.
+        key_file: The instance's secret key.
+
+    Returns:
+        Size of the archive in bytes.
+
+    Raises:
+        UsageError: The target exists, or the database is not SQLite.
+        MissingError: There is no database or key to back up, or no folder for the target.
+        IndexUnreadableError: The database is damaged.
+    """
+    url = make_url(settings.database)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise UsageError(
+            "Only a SQLite database is backed up here",
+            hint=f"Use pg_dump for the database, and copy {str(key_file)!r} beside it.",
+        )
+    database = Path(url.database)
+    for path in (database, key_file):
+        if not path.is_file():
+            raise MissingError(
+                f"Nothing to back up: {str(path)!r} is not there",
+                hint="It is made when the instance first reads a model.",
+            )
+    try:
+        # Created with its final mode: the key must not be readable for an instant.
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{str(target)!r} exists and is not overwritten") from None
+    except FileNotFoundError:
+        raise MissingError(f"No folder {str(target.parent)!r}") from None
+    try:
+        with (
+            os.fdopen(handle, "wb") as raw,
+            tempfile.TemporaryDirectory(dir=target.parent, prefix=".kinprint-backup-") as folder,
+            tarfile.open(fileobj=raw, mode="w:gz") as archive,
+        ):
+            copy = Path(folder) / DATABASE_NAME
+            _copy_database(database, copy)
+            archive.add(copy, DATABASE_NAME)
+            archive.add(key_file, key_file.name)
+    except BaseException:
+        # Half a backup looks like one.
+        target.unlink(missing_ok=True)
+        raise
+    return target.stat().st_size
+
+
+def _copy_database(database: Path, copy: Path) -> None:
+    uri = f"{database.resolve().as_uri()}?mode=ro"
+    try:
+        with (
+            closing(sqlite3.connect(uri, uri=True)) as live,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            live.backup(target)
+    except sqlite3.DatabaseError as error:
+        raise IndexUnreadableError(f"{str(database)!r} cannot be copied: {error}") from error

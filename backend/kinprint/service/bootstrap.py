@@ -1,0 +1,85 @@
+"""Cold start: what the list of bases still lacks, what reading it costs, and reading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kinprint.checkpoints.hub_client import hub_client
+from kinprint.checkpoints.layout import SAFETENSORS_SUFFIX, TORCH_SUFFIXES
+from kinprint.errors import KinprintError, NotPublicError
+from kinprint.service.bases import expected_bytes, expected_seconds
+from kinprint.service.reading import PUBLISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kinprint.checkpoints.hub_client import HubModel
+    from kinprint.service.bases import Base
+    from kinprint.service.instance import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A base that is not indexed at its present commit.
+
+    Attributes:
+        repo: Canonical repo id.
+        commit: The commit that ``main`` was at when the Hub was asked; read at this one.
+        bytes_expected: Estimate of the bytes that reading it takes.
+    """
+
+    repo: str
+    commit: str
+    bytes_expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the Hub's metadata says of one line of the list.
+
+    Attributes:
+        base: The line.
+        indexed: The base is indexed at its present commit.
+        missing: It is not.
+        error: Nothing can be said of it.
+    """
+
+    base: Base
+    indexed: bool = False
+    missing: Missing | None = None
+    error: KinprintError | None = None
+
+
+def survey(instance: Instance, base: Base) -> Survey:
+    """Ask the Hub's metadata about one base; no byte of weights is read.
+
+    Args:
+        instance: Whose index.
+        base: One line of the list.
+    """
+    try:
+        model = hub_client().model(base.repo)
+        origin = model.origin
+        if origin.visibility not in PUBLISHED or origin.repo is None or origin.revision is None:
+            raise NotPublicError(f"{base.repo} is not public")
+        if instance.index.find(origin.repo, origin.revision) is not None:
+            return Survey(base, indexed=True)
+        bytes_expected = expected_bytes(_weight_bytes(model))
+    except KinprintError as error:
+        return Survey(base, error=error)
+    return Survey(base, missing=Missing(origin.repo, origin.revision, bytes_expected))
+
+
+def cost(missing: Sequence[Missing]) -> tuple[int, float]:
+    """Return the bytes and the seconds that reading all of these is expected to take."""
+    bytes_expected = sum(each.bytes_expected for each in missing)
+    return bytes_expected, expected_seconds(len(missing), bytes_expected)
+
+
+def _weight_bytes(model: HubModel) -> int:
+    """Total size of the weight files, of one format: a repo often holds both."""
+    safetensors = [each.size for each in model.files if each.path.endswith(SAFETENSORS_SUFFIX)]
+    return sum(
+        safetensors or [each.size for each in model.files if each.path.endswith(TORCH_SUFFIXES)]
+    )

@@ -1,0 +1,57 @@
+"""What may be told of gated models: name, public metadata and relation, but not their contents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kinprint.checkpoints.tensors import Visibility
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kinprint.lineage.verdict import Comparison, Match, Similar, Transform, Verdict
+
+
+def discreet_similar(answer: Similar, is_gated: Callable[[str], bool]) -> Similar:
+    """Leave tensor names out of what concerns a gated model.
+
+    Args:
+        answer: The full answer.
+        is_gated: Tells of a repo id whether the repo is gated.
+    """
+    if is_gated(answer.repo):
+        matches = tuple(_cut_match(each) for each in answer.matches)
+        return answer.model_copy(update={"matches": matches, "verdict": _cut(answer.verdict)})
+    gated = [is_gated(each.repo) for each in answer.matches]
+    matches = tuple(
+        _cut_match(each) if cut else each for each, cut in zip(answer.matches, gated, strict=True)
+    )
+    # The answer's own verdict is that of its first match.
+    verdict = _cut(answer.verdict) if gated[:1] == [True] else answer.verdict
+    return answer.model_copy(update={"matches": matches, "verdict": verdict})
+
+
+def discreet_comparison(comparison: Comparison) -> Comparison:
+    """Leave tensor names out if either side is gated."""
+    if Visibility.GATED not in (comparison.a.visibility, comparison.b.visibility):
+        return comparison
+    return comparison.model_copy(update={"verdict": _cut(comparison.verdict)})
+
+
+def _cut_match(match: Match) -> Match:
+    verdict = _cut(match.verdict)
+    return match.model_copy(update={"verdict": verdict, "transforms": verdict.transforms})
+
+
+def _cut(verdict: Verdict) -> Verdict:
+    return verdict.model_copy(
+        update={
+            "rename_map": (),
+            "transforms": tuple(_nameless(each) for each in verdict.transforms),
+            "findings": tuple(each.model_copy(update={"tensors": ()}) for each in verdict.findings),
+        }
+    )
+
+
+def _nameless(transform: Transform) -> Transform:
+    return transform.model_copy(update={"tensors": ()})

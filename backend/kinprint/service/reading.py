@@ -1,0 +1,102 @@
+"""A repo on the Hub becomes a revision in the index: ranges, fingerprint, secret signs, budget."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from kinprint import clock
+from kinprint.checkpoints.hub import HubCheckpoint
+from kinprint.checkpoints.hub_client import hub_client
+from kinprint.checkpoints.tensors import Visibility
+from kinprint.errors import NotPublicError
+from kinprint.fingerprint.probes import probe_targets, read_probes
+from kinprint.fingerprint.take import take
+from kinprint.service.allowance import real_now
+from kinprint.service.partners import read_partners
+
+if TYPE_CHECKING:
+    from kinprint.checkpoints.tensors import Checkpoint, Origin, Progress
+    from kinprint.index.store import StoredRevision
+    from kinprint.service.instance import Instance
+
+PUBLISHED = (Visibility.PUBLIC, Visibility.GATED)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Read:
+    """What reading a repo gave.
+
+    Attributes:
+        revision: The indexed revision.
+        bytes_read: Bytes fetched; 0 if it was indexed already.
+        is_new: It was not indexed before.
+    """
+
+    revision: StoredRevision
+    bytes_read: int
+    is_new: bool
+
+
+def read_into_index(
+    instance: Instance,
+    repo: str,
+    revision: str | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Read:
+    """Read a public or gated repo into the index; at a known commit no weights are read again.
+
+    Args:
+        instance: Whose index, key and budget.
+        repo: ``owner/name``.
+        revision: Branch, tag or commit; None is the default branch.
+        progress: Receives the bytes as they come.
+
+    Raises:
+        NotPublicError: The repo is private, even if this instance's token can read it.
+        HubError: The Hub did not give what was asked.
+        CheckpointError: The weights cannot be read.
+    """
+    client = hub_client()
+    model = client.model(repo, revision)
+    origin = model.origin
+    if origin.visibility not in PUBLISHED or origin.repo is None:
+        raise NotPublicError(f"{repo} is not public")
+    known = instance.index.find(origin.repo, origin.revision)
+    if known is not None:
+        return Read(refreshed(instance, known, origin), bytes_read=0, is_new=False)
+    with closing(HubCheckpoint(client, model)) as checkpoint:
+        try:
+            revision_id = _index(instance, checkpoint, progress)
+        finally:
+            instance.index.budget.spend(checkpoint.bytes_read, real_now().date())
+        return Read(instance.index.revision(revision_id), checkpoint.bytes_read, is_new=True)
+
+
+def _index(instance: Instance, checkpoint: Checkpoint, progress: Progress | None) -> int:
+    fingerprint = take(checkpoint, progress=progress)
+    newest, *_ = keys = instance.keys
+    probes = read_probes(checkpoint, fingerprint, newest, probe_targets(fingerprint, newest))
+    partners = read_partners(instance.index, keys, checkpoint, fingerprint)
+    # Stored only now: whatever fails above leaves the index as it was.
+    revision_id = instance.index.add(fingerprint, seen_at=clock.now(), probes=probes)
+    instance.index.probes.add_partners(revision_id, partners)
+    return revision_id
+
+
+def refreshed(instance: Instance, known: StoredRevision, origin: Origin) -> StoredRevision:
+    """Bring an indexed repo's visibility up to date: it may have become gated, or be back.
+
+    Args:
+        instance: Whose index.
+        known: The revision as indexed.
+        origin: What the Hub says of it now; public or gated.
+    """
+    if known.visibility is origin.visibility:
+        return known
+    fingerprint = instance.index.fingerprint(known.id)
+    changed = fingerprint.origin.model_copy(update={"visibility": origin.visibility})
+    instance.index.add(dataclasses.replace(fingerprint, origin=changed), seen_at=clock.now())
+    return instance.index.revision(known.id)

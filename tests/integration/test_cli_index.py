@@ -1,0 +1,147 @@
+"""The index commands against the Hub stand-in."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+from safetensors.numpy import save
+
+from kinprint.cli import main
+from weights import noised, renamed, strangers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+    from hub_standin import HubStandIn
+
+ORIGINAL = strangers(1)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), catch_exceptions=False)
+
+
+def run_json(*arguments: str) -> Any:
+    return json.loads(run(*arguments, "--json").stdout)
+
+
+@pytest.fixture
+def hub(connected_hub: HubStandIn) -> HubStandIn:
+    connected_hub.repo("acme/original").commit({"model.safetensors": save(ORIGINAL)})
+    copy = renamed(noised(ORIGINAL, 1 / 708, seed=99))
+    connected_hub.repo("rival/copy").commit({"model.safetensors": save(copy)})
+    return connected_hub
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    path = tmp_path / "bases.toml"
+    lines = "".join(
+        f'[[base]]\nrepo = "{repo}"\nfamily = "acme"\nsource = "https://acme.example/"\n'
+        for repo in ("acme/original", "nobody/nothing", "rival/copy")
+    )
+    path.write_text(f'dated = "2026-11-23"\n{lines}')
+    return path
+
+
+def test_add_then_similar_finds_the_copy_and_exits_10(hub: HubStandIn) -> None:
+    added = run_json("index", "add", "acme/original")["added"]
+    assert [(each["repo"], each["is_new"]) for each in added] == [("acme/original", True)]
+    done = run("similar", "rival/copy", "--json", "--exit-code")
+    assert done.exit_code == 10
+    answer = json.loads(done.stdout)
+    assert answer["matches"][0]["repo"] == "acme/original"
+    assert answer["matches"][0]["relation"] == "derived"
+    again = run_json("index", "add", "acme/original")["added"]
+    assert [(each["bytes_read"], each["is_new"]) for each in again] == [(0, False)]
+
+
+def test_similar_reads_well(hub: HubStandIn) -> None:
+    run("index", "add", "acme/original")
+    text = run("similar", "rival/copy").stdout
+    assert "rival/copy" in text.splitlines()[0]
+    assert "σ" in text
+    assert "kinprint index bootstrap" in text
+    assert "What this does not say" in text
+
+
+def test_a_local_folder_is_compared_and_never_stored(hub: HubStandIn, tmp_path: Path) -> None:
+    run("index", "add", "acme/original")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(save(ORIGINAL))
+    assert run_json("similar", str(folder))["verdict"]["relation"] == "same_weights"
+    assert run_json("index", "stats")["models"] == 1
+
+
+def test_a_private_repo_is_compared_and_never_stored(
+    hub: HubStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("index", "add", "acme/original")
+    hub.repo("hidden/secret", private=True).commit({"model.safetensors": save(ORIGINAL)})
+    monkeypatch.setenv("KINPRINT_HUB_TOKEN", hub.user("bot", orgs=("hidden",)).token)
+    from kinprint.settings import settings
+
+    settings.cache_clear()
+    assert run_json("similar", "hidden/secret")["verdict"]["relation"] == "same_weights"
+    assert run_json("index", "stats")["models"] == 1
+    refused = run("index", "add", "hidden/secret")
+    assert refused.exit_code == 1
+    assert "not public" in refused.stderr
+
+
+def test_one_that_fails_does_not_stop_the_others(hub: HubStandIn) -> None:
+    done = run("index", "add", "nobody/nothing", "acme/original", "--json")
+    assert done.exit_code == 1
+    result = json.loads(done.stdout)
+    assert [each["repo"] for each in result["added"]] == ["acme/original"]
+    assert [each["code"] for each in result["failed"]] == ["repo_not_found"]
+
+
+def test_local_weights_do_not_enter_the_index(hub: HubStandIn, tmp_path: Path) -> None:
+    done = run("index", "add", str(tmp_path))
+    assert done.exit_code == 2
+    assert "kinprint similar" in done.stderr
+
+
+def test_bootstrap_shows_what_it_takes_before_it_reads(hub: HubStandIn, listed: Path) -> None:
+    plan = run_json("index", "bootstrap", "--list", str(listed), "--dry-run")
+    assert (plan["listed"], plan["to_read"], plan["indexed_before"]) == (3, 2, 0)
+    assert plan["bytes_expected"] > 0
+    assert hub.log.of("*", origin="cdn") == []
+
+
+def test_bootstrap_asks_nobody_without_a_terminal(hub: HubStandIn, listed: Path) -> None:
+    done = run("index", "bootstrap", "--list", str(listed))
+    assert done.exit_code == 2
+    assert "--yes" in done.stderr
+
+
+def test_bootstrap_goes_on_after_a_failure_and_resumes(hub: HubStandIn, listed: Path) -> None:
+    done = run("index", "bootstrap", "--list", str(listed), "--yes")
+    assert done.exit_code == 1
+    assert "failed: nobody/nothing" in done.stderr
+    assert run_json("index", "stats")["models"] == 2
+    read = len(hub.log.of("*", origin="cdn"))
+    again = run_json("index", "bootstrap", "--list", str(listed), "--yes")
+    assert (again["indexed_before"], again["to_read"]) == (2, 0)
+    assert len(hub.log.of("*", origin="cdn")) == read
+
+
+def test_compare_works_across_hub_and_disk(hub: HubStandIn, tmp_path: Path) -> None:
+    file = tmp_path / "copy.safetensors"
+    taken = run_json("fingerprint", "rival/copy", "-o", str(file))
+    assert set(taken) == {
+        *("repo", "revision", "views", "bytes_read", "bytes_stored", "digest", "file"),
+    }
+    assert taken["bytes_stored"] == file.stat().st_size
+    done = run("compare", str(file), "acme/original", "--json", "--exit-code")
+    assert done.exit_code == 10
+    verdict = json.loads(done.stdout)["verdict"]
+    assert verdict["relation"] == "derived"
+    assert len(verdict["rename_map"]) >= 12
