@@ -56,7 +56,9 @@ def test_the_re_enacted_case(index) -> None:
     assert not first.declared
     assert first.first.not_after == DAY_0
     assert answer.verdict == first.verdict
-    assert answer.matches[1].explained_by == "acme/original"
+    sibling = answer.matches[1]
+    assert sibling.explained_by == "acme/original"
+    assert {each.name for each in sibling.transforms} == {"renamed", "cast"}
     assert "repo=mallory%2Fcopy" in first.evidence_url
     assert answer.review == "unreviewed measurement"
 

@@ -99,13 +99,15 @@ def judge(matching: Matching, *, n_revisions: int, circumstances: Circumstances)
         transforms.cast(query, candidate, pairs),
         transforms.vocab_extended(query, candidate, pairs),
     )
+    # Two children of one base differ by both their changes: no figure of either can be read off.
+    values = () if relation is Relation.SHARED_BASE else change.transforms
     return _verdict(
         matching,
         claim,
         circumstances,
         relation=relation,
         reason=reason,
-        transforms=(*(each for each in shape if each is not None), *change.transforms),
+        transforms=tuple(each for each in (*shape, *values) if each is not None),
         rename_map=lines,
     )
 

@@ -1,0 +1,1 @@
+"""What Kinprint does on the Hub by itself: webhooks, watching, flags and notifications."""
