@@ -19,11 +19,13 @@ Weights = dict[str, np.ndarray]
 
 
 def strangers(seed: int, *, layers: int = 12, size: int = 256, std: float = 0.05) -> Weights:
-    """Independent Gaussian matrices of one size, one norm vector each."""
+    """Independent Gaussian matrices of one size and several scales, one norm vector each."""
     rng = np.random.default_rng(seed)
     weights: Weights = {}
     for layer in range(layers):
-        weights[f"layers.{layer}.weight"] = rng.normal(0, std, (size, size)).astype(np.float32)
+        weights[f"layers.{layer}.weight"] = rng.normal(
+            0, std * (0.5, 1.0, 1.6)[layer % 3], (size, size)
+        ).astype(np.float32)
         weights[f"layers.{layer}.norm"] = rng.normal(1, 0.1, size).astype(np.float32)
     return weights
 

@@ -78,6 +78,15 @@ def test_noise_in_proportion_to_each_tensor_is_not_one_scalar() -> None:
         for sigma in np.linspace(0.001, 0.002, 39)
     ]
     assert not noise_sigma(found, [0.05] * 39, suspect_is_query=True).one_scalar
+    stds = list(np.linspace(0.05, 0.1, 39))
+    assert noise_sigma(found, stds, suspect_is_query=True).proportional
+
+
+def test_tensors_of_one_scale_cannot_tell_one_scalar_from_a_share() -> None:
+    found = simulated(1 / 708, 39, np.random.default_rng(6))
+    estimate = noise_sigma(found, [0.05] * 39, suspect_is_query=True)
+    assert estimate.one_scalar
+    assert estimate.proportional
 
 
 @settings(max_examples=50, deadline=None)

@@ -133,16 +133,45 @@ def test_two_trainings_from_one_start_are_at_most_related(base, correlation: flo
     assert verdict_of(twin, base).relation in {Relation.RELATED, Relation.UNRELATED}
 
 
-def test_int8_is_derived_and_quantised(base) -> None:
+def test_int8_is_quantised_and_related_since_it_could_hide_a_light_training(base) -> None:
     verdict = verdict_of(w.int8(BASE), base)
-    assert verdict.relation is Relation.DERIVED
+    assert verdict.relation is Relation.RELATED
+    assert "can hide a light training" in (verdict.reason or "")
     assert transform(verdict, "quantised").figures["side"] == "repo"
     assert {each.name for each in verdict.transforms} == {"quantised"}
 
 
-def test_pruning_is_derived_and_told_by_its_zeros(base) -> None:
-    verdict = verdict_of(w.pruned(BASE, 0.5), base)
+@pytest.mark.parametrize("change", [w.int8, lambda weights: w.pruned(weights, 0.5)])
+def test_a_coarse_change_that_is_declared_is_derived(base, change) -> None:
+    verdict = verdict_of(change(BASE), base, bases=("acme/original",))
     assert verdict.relation is Relation.DERIVED
+    assert verdict.declared
+
+
+@pytest.mark.parametrize("strength", [0.0003, 0.002])
+@pytest.mark.parametrize(
+    "change",
+    [
+        w.int8,
+        lambda weights: w.pruned(weights, 0.3),
+        lambda weights: {n: w.on_grid(v, 7) if v.ndim == 2 else v for n, v in weights.items()},
+        lambda weights: {
+            n: v * (1 + 0.1 * np.random.default_rng(3).normal(size=v.shape).astype(np.float32))
+            for n, v in weights.items()
+        },
+    ],
+    ids=["int8", "pruned", "int4", "noise in proportion"],
+)
+def test_a_coarsely_changed_sibling_of_an_unread_base_is_at_most_related(change, strength) -> None:
+    one = w.fingerprint(change(w.trained(BASE, strength, seed=10)), "bo/one")
+    two = w.fingerprint(w.trained(BASE, strength, seed=11), "cy/two")
+    for verdict in (compare(one, two).verdict, compare(two, one).verdict):
+        assert verdict.relation is Relation.RELATED
+
+
+def test_pruning_is_told_by_its_zeros(base) -> None:
+    verdict = verdict_of(w.pruned(BASE, 0.5), base)
+    assert verdict.relation is Relation.RELATED
     assert transform(verdict, "pruned").figures["zeros"] == pytest.approx(0.5, abs=0.01)
 
 

@@ -235,6 +235,6 @@ def _difference(
         storage=float(query.blocks.step[i] ** 2 + candidate.blocks.step[j] ** 2) / 12,
         same_dtype=dtype == other_dtype,
         eight_bits_or_less=(dtype in EIGHT_BITS_OR_LESS) != (other_dtype in EIGHT_BITS_OR_LESS),
-        same_bytes=bool((query.blocks.digest[i] == candidate.blocks.digest[j]).all()),
+        same_bytes=query.blocks.digest[i].tobytes() == candidate.blocks.digest[j].tobytes(),
         **vars(numbers),
     )

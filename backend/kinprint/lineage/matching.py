@@ -180,18 +180,32 @@ class Matching:
         other = cols[None, :] / max(len(self.candidate_views), 1)
         return np.asarray(0.5 * np.abs(place - other))
 
+    @cached_property
+    def _places(self) -> tuple[tuple[_BlockClass, dict[int, int], dict[int, int]], ...]:
+        """Each class with the place of every view's block in it, on both sides."""
+
+        def places(views: NDArray[np.int32]) -> dict[int, int]:
+            return {int(view): place for place, view in enumerate(views)}
+
+        return tuple(
+            (
+                each,
+                places(self.query.blocks.view[each.query_blocks]),
+                places(self.candidate.blocks.view[each.candidate_blocks]),
+            )
+            for each in self._classes
+        )
+
     def _pair(self, row: int, col: int) -> Pair:
         query_view, candidate_view = int(self.query_views[row]), int(self.candidate_views[col])
         blocks: list[tuple[int, int]] = []
         distances: list[int] = []
-        for each in self._classes:
-            i = np.flatnonzero(self.query.blocks.view[each.query_blocks] == query_view)
-            j = np.flatnonzero(self.candidate.blocks.view[each.candidate_blocks] == candidate_view)
-            if len(i) and len(j):
-                blocks.append((int(each.query_blocks[i[0]]), int(each.candidate_blocks[j[0]])))
-                distances.append(int(each.distance[i[0], j[0]]))
+        for each, of_query, of_candidate in self._places:
+            i, j = of_query.get(query_view), of_candidate.get(candidate_view)
+            if i is not None and j is not None:
+                blocks.append((int(each.query_blocks[i]), int(each.candidate_blocks[j])))
+                distances.append(int(each.distance[i, j]))
         best = min(distances, key=lambda d: min(d, HASH_BITS - d))
-        comparable = int((self.bits[row] != NOT_COMPARABLE).sum())
         return Pair(
             query=query_view,
             candidate=candidate_view,
@@ -199,11 +213,17 @@ class Matching:
             hamming_bits=min(best, HASH_BITS - best),
             negated=best > HASH_BITS // 2,
             same_bytes=all(
-                bool((self.query.blocks.digest[i] == self.candidate.blocks.digest[j]).all())
+                self.query.blocks.digest[i].tobytes() == self.candidate.blocks.digest[j].tobytes()
                 for i, j in blocks
             ),
-            accepted=bool(self.ln_e[row, col] > np.log(comparable)),
+            accepted=bool(self._odds[row, col] > 0),
         )
+
+    @cached_property
+    def _odds(self) -> NDArray[np.float64]:
+        """Ln e of each pair less ln of the number of candidate views it was chosen from."""
+        comparable = (self.bits != NOT_COMPARABLE).sum(axis=1, keepdims=True)
+        return np.asarray(self.ln_e - np.log(np.maximum(comparable, 1)))
 
     @cached_property
     def accepted(self) -> tuple[Pair, ...]:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.stats import chi2
 
+from kinprint.lineage.thresholds import FIT_LEVEL
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from kinprint.lineage.differences import Difference
 
@@ -24,7 +28,9 @@ class Sigma:
         high: Upper end.
         dispersion: Variance of the blocks' σ² over what one scalar σ would give; about 1 if one
             scalar was added everywhere.
-        one_scalar: Whether the dispersion fits one scalar (chi-square test at 1e-4).
+        one_scalar: Whether one scalar σ fits all blocks (chi-square test at 1e-4).
+        proportional: Whether one share of each tensor's std fits as well or instead, as it does
+            for what quantisers leave.
         relative: σ as a share of the weights' own standard deviation, median over blocks.
     """
 
@@ -33,6 +39,7 @@ class Sigma:
     high: float
     dispersion: float
     one_scalar: bool
+    proportional: bool
     relative: float
 
 
@@ -64,13 +71,25 @@ def noise_sigma(
     spread = pooled_raw * np.array([total / chi2.ppf(q, total) for q in (0.975, 0.025)])
     low, high = np.sqrt(np.maximum(spread - (pooled_raw - pooled), 0.0))
     variance = np.maximum(raw - rounding, 0.0)
-    statistic = float((cells / 2 * (variance / pooled - 1) ** 2).sum()) if pooled > 0 else np.inf
-    freedom = max(len(changed) - 1, 1)
+    squares = np.maximum(np.square(stds), 1e-60)
+    dispersion, one_scalar = _fits(variance, cells)
+    _, proportional = _fits(variance / squares, cells)
     return Sigma(
         sigma=float(np.sqrt(max(pooled, 0.0))),
         low=float(low),
         high=float(high),
-        dispersion=statistic / freedom,
-        one_scalar=bool(statistic <= chi2.ppf(1 - 1e-4, freedom)),
-        relative=float(np.median(np.sqrt(variance) / np.maximum(stds, 1e-30))),
+        dispersion=dispersion,
+        one_scalar=one_scalar,
+        proportional=proportional,
+        relative=float(np.median(np.sqrt(variance / squares))),
     )
+
+
+def _fits(variances: NDArray[np.float64], cells: NDArray[np.float64]) -> tuple[float, bool]:
+    """Variance of the blocks' variances over what equal ones would show, and whether it fits."""
+    mean = float(np.average(variances, weights=cells))
+    if mean <= 0:
+        return 0.0, False
+    freedom = max(len(variances) - 1, 1)
+    statistic = float((cells / 2 * (variances / mean - 1) ** 2).sum())
+    return statistic / freedom, bool(statistic <= chi2.ppf(1 - FIT_LEVEL, freedom))

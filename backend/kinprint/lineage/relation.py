@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinprint.lineage import transforms
+from kinprint.lineage.change import Change, change_of
 from kinprint.lineage.differences import differences
 from kinprint.lineage.rename_map import rename_map
 from kinprint.lineage.thresholds import (
-    GAIN_TOLERANCE,
     MIN_GROUPS_FOR,
-    MIN_MECHANICAL_VIEWS,
     SAME_WEIGHTS_SHARE,
     SHARED_PART_BITS,
     WHOLE_MODEL_SHARE,
 )
-from kinprint.lineage.training import structure
 from kinprint.lineage.verdict import (
     Coverage,
     Direction,
@@ -36,11 +34,8 @@ from kinprint.lineage.verdict import (
 from kinprint.lineage.wording import sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.claim import Claim
-    from kinprint.lineage.differences import Difference
     from kinprint.lineage.matching import Matching
 
 
@@ -63,16 +58,6 @@ class Circumstances:
     explainer_is_older: bool = False
 
 
-@dataclass(frozen=True)
-class _Change:
-    """How the matched values differ: exactly one of the kinds below, with transforms and why."""
-
-    untouched: bool
-    mechanical: bool
-    transforms: tuple[Transform, ...]
-    reason: str | None = None
-
-
 def judge(matching: Matching, *, n_revisions: int, circumstances: Circumstances) -> Verdict:
     """Say what is claimed of two revisions.
 
@@ -87,7 +72,7 @@ def judge(matching: Matching, *, n_revisions: int, circumstances: Circumstances)
         return _no_claim(matching, claim, circumstances)
     pairs = matching.accepted
     lines = rename_map(query, candidate, pairs)
-    change = _change(
+    change = change_of(
         query,
         candidate,
         differences(query, candidate, pairs),
@@ -135,70 +120,8 @@ def _no_claim(matching: Matching, claim: Claim, circumstances: Circumstances) ->
     )
 
 
-def _change(
-    query: Fingerprint,
-    candidate: Fingerprint,
-    found: Sequence[Difference],
-    *,
-    direction: Direction,
-) -> _Change:
-    changed = [each for each in found if each.is_changed]
-    unresolved = [each for each in found if each.is_below_resolution]
-    factor = transforms.scaled(query, found)
-    factors = () if factor is None else (factor,)
-    if not changed and not unresolved:
-        return _Change(untouched=True, mechanical=False, transforms=factors)
-    if len(unresolved) >= len(changed):
-        return _Change(
-            untouched=False,
-            mechanical=False,
-            transforms=factors,
-            reason=f"In {len(unresolved)} blocks the values differ by less than their number "
-            "format resolves, so noise cannot be told from training.",
-        )
-    pooled = structure(changed)
-    grid, both_on_grid = transforms.quantised(query, candidate, changed)
-    cut = None if grid else transforms.pruned(query, candidate, changed)
-    found_transforms = [each for each in (*factors, grid, cut) if each is not None]
-    zeros = float(cut.figures["zeros"]) if cut else 0.0
-    lowest_gain = min(pooled.gain.value, pooled.reverse_gain.value)
-    gain_is_explained = cut is not None and lowest_gain >= 1 - zeros - GAIN_TOLERANCE
-    reason = None
-    if pooled.has_structure:
-        found_transforms.append(transforms.fine_tuned(query, changed, pooled))
-        reason = f"The difference looks like training (z = {pooled.z:.1f})."
-    elif not (pooled.gain_is_one(direction) or gain_is_explained):
-        reason = (
-            "The later side is not the earlier one plus little noise (c = "
-            f"{pooled.gain.value:.2f} and {pooled.reverse_gain.value:.2f}, cosine "
-            f"{pooled.cosine:.2f}): two trainings from one start and merges look so."
-        )
-    elif not pooled.enough_views:
-        reason = (
-            f"Only {pooled.changed} changed blocks; noise is told from training from "
-            f"{MIN_MECHANICAL_VIEWS} on."
-        )
-    elif both_on_grid:
-        reason = "Both sides are quantised, so both may come from one unread model."
-    elif grid is None and cut is None:
-        found_transforms.append(
-            transforms.noised(
-                query,
-                changed,
-                pooled,
-                suspect_is_query=direction is not Direction.MATCH_FROM_REPO,
-            )
-        )
-    return _Change(
-        untouched=False,
-        mechanical=reason is None,
-        transforms=tuple(found_transforms),
-        reason=reason,
-    )
-
-
 def _relation(
-    matching: Matching, change: _Change, circumstances: Circumstances
+    matching: Matching, change: Change, circumstances: Circumstances
 ) -> tuple[Relation, str | None]:
     low, high = sorted((matching.query_share, matching.candidate_share))
     if change.untouched and low >= SAME_WEIGHTS_SHARE:
@@ -213,7 +136,7 @@ def _relation(
         )
     if change.reason is not None:
         return Relation.RELATED, _with_unread_bases(change.reason, circumstances.coverage)
-    if change.mechanical and low >= WHOLE_MODEL_SHARE:
+    if change.is_noise and low >= WHOLE_MODEL_SHARE:
         return Relation.DERIVED, None
     if change.untouched and high >= SAME_WEIGHTS_SHARE and low >= WHOLE_MODEL_SHARE:
         return Relation.DERIVED, None

@@ -78,6 +78,9 @@ GAIN_TOLERANCE = 0.02
 """c within this of 1 is never called off, whatever its standard error: pooled c of noise,
 casts and int8 was measured within 0.01; the weakest merge tested (97/3) lies at 0.97."""
 
+FIT_LEVEL = 1e-4
+"""Level at which "one σ fits all blocks" is rejected; a noised copy fails it once in 10,000."""
+
 UNDIRECTED_COSINE = 0.95
 """Least cosine at which noise is claimed without knowing which side came later (noise up to a
 third of the std). An even merge has c = 1 seen from its parents at cosine 0.71 for strangers and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -122,26 +123,21 @@ def _on_grid(fingerprint: Fingerprint, block: int) -> bool:
 
 def quantised(
     query: Fingerprint, candidate: Fingerprint, changed: Sequence[Difference]
-) -> tuple[Transform | None, bool]:
-    """Changed blocks whose values lie on a coarse grid on one side.
-
-    Returns:
-        The transform, and whether both sides are quantised (so neither can be the other's source).
-    """
+) -> Transform | None:
+    """Changed blocks whose values lie on a coarse grid on one side or both."""
     sides = [_gridded_side(query, candidate, each) for each in changed]
     on_grid = [each for each, side in zip(changed, sides, strict=True) if side]
-    if len(on_grid) * 2 <= len(changed) or not on_grid:
-        return None, False
+    if len(on_grid) * 2 <= len(changed):
+        return None
     present = {side for side in sides if side}
-    both = "both" in present or {"repo", "match"} <= present
-    side = "both" if both else present.pop()
+    side = present.pop() if len(present) == 1 else "both"
     who = {"repo": "this model", "match": "the match", "both": "both models"}[side]
     levels = [
         int(candidate.blocks.levels[j] if side == "match" else query.blocks.levels[i])
         for each in on_grid
         for i, j in each.pair.blocks
     ]
-    transform = Transform(
+    return Transform(
         name="quantised",
         summary=f"{len(on_grid)} of {len(changed)} changed blocks of {who} lie on a coarse grid "
         f"(median {int(np.median(levels))} distinct values a row).",
@@ -153,19 +149,15 @@ def quantised(
         },
         tensors=_names(query, on_grid),
     )
-    return transform, both
 
 
 def pruned(
     query: Fingerprint, candidate: Fingerprint, changed: Sequence[Difference]
 ) -> Transform | None:
     """Changed blocks in which one side has exact zeros that the other has not."""
+    zeros, other_zeros = query.blocks.zeros.tolist(), candidate.blocks.zeros.tolist()
     extra = {
-        each.pair.query: float(
-            np.mean(
-                [query.blocks.zeros[i] - candidate.blocks.zeros[j] for i, j in each.pair.blocks]
-            )
-        )
+        each.pair.query: fmean(zeros[i] - other_zeros[j] for i, j in each.pair.blocks)
         for each in changed
     }
     cut = [each for each in changed if abs(extra[each.pair.query]) > PRUNED_ZEROS]
@@ -208,6 +200,7 @@ def noised(
             "sigma_high": noise.high,
             "sigma_relative": noise.relative,
             "one_scalar": int(noise.one_scalar),
+            "proportional": int(noise.proportional),
             "dispersion": noise.dispersion,
             "gain": structure.gain.value,
             "z": structure.z,

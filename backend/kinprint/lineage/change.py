@@ -1,0 +1,117 @@
+"""What happened to the values of the matched tensors, and whether training can be ruled out.
+
+Only added noise of one scalar σ stands for itself: no honest workflow adds it. Quantisation and
+pruning are what honest authors do to their own fine-tunes, and coarse ones hide a light training
+(measured: two siblings of one base, one of them in int4, z = −0.3), so they rule nothing out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kinprint.lineage import transforms
+from kinprint.lineage.thresholds import GAIN_TOLERANCE, MIN_MECHANICAL_VIEWS
+from kinprint.lineage.training import structure
+from kinprint.lineage.verdict import Direction, Transform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kinprint.fingerprint.record import Fingerprint
+    from kinprint.lineage.differences import Difference
+    from kinprint.lineage.training import Structure
+
+
+@dataclass(frozen=True)
+class Change:
+    """How the matched values differ.
+
+    Attributes:
+        untouched: They do not, but for rounding and factors.
+        is_noise: They differ by added noise of one scalar σ, and by nothing that looks honest.
+        transforms: What was found, with figures.
+        reason: Why training, or a common base, cannot be ruled out; None if it can.
+    """
+
+    untouched: bool
+    is_noise: bool
+    transforms: tuple[Transform, ...]
+    reason: str | None = None
+
+
+def change_of(
+    query: Fingerprint,
+    candidate: Fingerprint,
+    found: Sequence[Difference],
+    *,
+    direction: Direction,
+) -> Change:
+    """Say how the values of matched tensors differ.
+
+    Args:
+        query: The repo asked about.
+        candidate: The match.
+        found: Differences of all matched blocks.
+        direction: Which side came later, if known.
+    """
+    factor = transforms.scaled(query, found)
+    factors = () if factor is None else (factor,)
+    changed = [each for each in found if each.is_changed]
+    unresolved = [each for each in found if each.is_below_resolution]
+    if not changed and not unresolved:
+        return Change(untouched=True, is_noise=False, transforms=factors)
+    if len(unresolved) >= len(changed):
+        reason = (
+            f"In {len(unresolved)} blocks the values differ by less than their number format "
+            "resolves, so noise cannot be told from training."
+        )
+        return Change(untouched=False, is_noise=False, transforms=factors, reason=reason)
+    kinds, why = _kinds(query, candidate, changed, direction)
+    return Change(untouched=False, is_noise=why is None, transforms=(*factors, *kinds), reason=why)
+
+
+def _kinds(
+    query: Fingerprint,
+    candidate: Fingerprint,
+    changed: Sequence[Difference],
+    direction: Direction,
+) -> tuple[list[Transform], str | None]:
+    pooled = structure(changed)
+    grid = transforms.quantised(query, candidate, changed)
+    grids = [] if grid is None else [grid]
+    if pooled.has_structure:
+        return [*grids, transforms.fine_tuned(query, changed, pooled)], (
+            f"The difference looks like training (z = {pooled.z:.1f})."
+        )
+    if grids:
+        return grids, "Quantisation can hide a light training."
+    cut = transforms.pruned(query, candidate, changed)
+    if cut is not None:
+        kept = 1 - float(cut.figures["zeros"]) - GAIN_TOLERANCE
+        explained = min(pooled.gain.value, pooled.reverse_gain.value) >= kept
+        return [cut], ("Pruning can hide a light training." if explained else _gain_off(pooled))
+    if not pooled.gain_is_one(direction):
+        return [], _gain_off(pooled)
+    if not pooled.enough_views:
+        return [], (
+            f"Only {pooled.changed} changed blocks; noise is told from training from "
+            f"{MIN_MECHANICAL_VIEWS} on."
+        )
+    noise = transforms.noised(
+        query, changed, pooled, suspect_is_query=direction is not Direction.MATCH_FROM_REPO
+    )
+    if noise.figures["one_scalar"] and not noise.figures["proportional"]:
+        return [noise], None
+    return [noise], (
+        "The size of the change may follow the tensors, as that of a quantiser does, and "
+        "quantisation can hide a light training."
+    )
+
+
+def _gain_off(pooled: Structure) -> str:
+    return (
+        "The later side is not the earlier one plus little noise (c = "
+        f"{pooled.gain.value:.2f} and {pooled.reverse_gain.value:.2f}, cosine "
+        f"{pooled.cosine:.2f}): two trainings from one start and merges look so."
+    )
