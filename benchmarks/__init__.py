@@ -1,0 +1,1 @@
+"""Speed and method, measured beside a baseline in the same run; see ``benchmarks/README.md``."""
