@@ -190,6 +190,14 @@ class TooManyRequestsError(BudgetError):
     default_hint = "Wait as long as Retry-After says, or run your own instance."
 
 
+class MalformedDumpError(KinprintError):
+    """A file is no dump of an index, truncated, or holds what no dump may."""
+
+    code = "malformed_dump"
+    http_status = 422
+    default_hint = "Get the dump again from whoever made it with `kinprint dump`."
+
+
 class NotIndexedError(KinprintError):
     """The repo was never read here, and this kind of request does not start a reading."""
 

@@ -113,6 +113,7 @@ main = RootGroup(
         "similar": Lazy("kinprint.cli.similar:similar", "Find a model's relatives in the index."),
         "index": Lazy("kinprint.cli.index:index", "Fill the index and look into it."),
         "serve": Lazy("kinprint.cli.serve:serve", "Answer over HTTP, with a worker beside it."),
+        "dump": Lazy("kinprint.cli.dump:dump", "Write the index to one file for others."),
         "worker": Lazy("kinprint.cli.worker:worker", "Read the models that wait in the queue."),
         "doctor": Lazy("kinprint.cli.doctor:doctor", "Check this instance; make a backup."),
     },

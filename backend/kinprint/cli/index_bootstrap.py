@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,9 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from kinprint.cli.confirmation import confirm_start
 from kinprint.cli.failure import one_line
+from kinprint.cli.index_load import load_dump
 from kinprint.cli.output import json_option, print_json
 from kinprint.cli.progress import reading_bar
 from kinprint.errors import KinprintError, UsageError
@@ -35,15 +36,28 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Read another list, of the same form as the shipped one.",
 )
+@click.option(
+    "--dump",
+    "dump_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Load a file of `kinprint dump` from somebody you trust instead; nothing is downloaded.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what it would take, and stop.")
 @click.option("--yes", is_flag=True, help="Start without asking.")
 @json_option
-def bootstrap(list_file: Path | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+def bootstrap(
+    list_file: Path | None, dump_file: Path | None, dry_run: bool, yes: bool, as_json: bool
+) -> None:
     """Read the shipped list of base models into the index.
 
     Shows bytes and time first. May be stopped and run again: what is indexed at its present
     commit is skipped. A repo that fails does not stop the others; they are listed at the end.
     """
+    if dump_file is not None:
+        if list_file is not None:
+            raise UsageError("--list and --dump exclude each other", hint="Give one of them.")
+        load_dump(dump_file, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
     bases = load_bases(list_file)
     with Instance.open(settings()) as instance:
         surveys = _survey_all(instance, bases, quiet=as_json)
@@ -53,7 +67,7 @@ def bootstrap(list_file: Path | None, dry_run: bool, yes: bool, as_json: bool) -
             _show_plan(bases, surveys, missing)
         if not dry_run and missing:
             if not yes:
-                _ask()
+                confirm_start()
             failed |= _read_all(instance, missing, quiet=as_json)
     _show_end(bases, surveys, missing, failed, dry_run=dry_run, as_json=as_json)
     if failed:
@@ -86,14 +100,6 @@ def _show_plan(bases: BaseList, surveys: Sequence[Survey], missing: Sequence[Mis
             f"Reading them takes about {bytes_expected / 1e6:,.0f} MB of download and "
             f"{max(1, round(seconds / 60)):,} minutes."
         )
-
-
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "Nobody is there to be asked whether to start", hint="Add --yes to start unasked."
-        )
-    click.confirm("Start?", abort=True, err=True)
 
 
 def _read_all(

@@ -108,6 +108,16 @@ def find(connection: Connection, name: str, commit: str | None) -> StoredRevisio
     return _one(connection, query.order_by(*newest_first).limit(1))
 
 
+def newest_public(connection: Connection) -> tuple[int, ...]:
+    """Return the numbers of the revisions of public repos that nothing supersedes, ascending."""
+    chosen = (
+        select(revision.c.id)
+        .where(revision.c.visibility == Visibility.PUBLIC.value, revision.c.superseded_at.is_(None))
+        .order_by(revision.c.id)
+    )
+    return tuple(connection.scalars(chosen))
+
+
 def supersede(connection: Connection, repo_id: int, newest: int, at: datetime) -> None:
     """Mark all other revisions of a repo as superseded by ``newest``."""
     connection.execute(

@@ -228,6 +228,11 @@ class Index:
             return "it was read, but could not be stored"
         return "it waits to be read"
 
+    def public_revisions(self) -> tuple[int, ...]:
+        """Return the numbers of the newest revisions of all public repos, oldest first."""
+        with reading(self._engine) as connection:
+            return revisions.newest_public(connection)
+
     def size(self) -> IndexSize:
         """Return what every answer says of the index it rests on."""
         with reading(self._engine) as connection:
