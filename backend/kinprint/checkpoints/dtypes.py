@@ -70,6 +70,7 @@ _FLOAT32_BIAS = 127
 _EXPONENT_BITS = np.uint32(0x7F80_0000)
 _WIDE_EXPONENT = frozenset({"BF16", "F32"})
 _RUN = 512
+_LONGEST_RUN = 8_192
 _SAFE_SQUARES = (1e-20, 1e37)
 """Sums of float32 squares within these neither overflowed nor lost what matters to underflow."""
 _SCALE_ONLY = "F8_E8M0"
@@ -155,7 +156,7 @@ def rounding_variance(values: NDArray[np.floating[Any]], dtype: str) -> float:
         raise ValueError(f"dtype {dtype} has no ulp of its own")
     # All values of one binary exponent share an ulp.
     bits = np.ascontiguousarray(values, np.float32).reshape(-1).view(np.uint32)
-    if bits.size % _RUN == 0:
+    if bits.size % _RUN == 0 or bits.size <= _LONGEST_RUN:
         squares = _sum_of_squared_powers(bits, dtype)
         if _SAFE_SQUARES[0] < squares < _SAFE_SQUARES[1]:
             return squares * _squared_epsilon(dtype) / values.size / 12
@@ -201,11 +202,11 @@ def rounding_variance_packed(raw: bytes, dtype: str, scale_raw: bytes, scale_dty
 
 
 def _sum_of_squared_powers(bits: NDArray[np.uint32], dtype: str) -> float:
-    """Sum of (2^exponent)² over float32 bit patterns; needs whole runs of 512."""
+    """Sum of (2^exponent)² over float32 bit patterns; many of them in whole runs of 512."""
     powers: NDArray[np.float32] = (bits & _EXPONENT_BITS).view(np.float32)
     if dtype not in _WIDE_EXPONENT:
         np.maximum(powers, _smallest_normal(dtype), out=powers)
-    runs = powers.reshape(-1, _RUN)
+    runs = powers[None] if powers.size % _RUN else powers.reshape(-1, _RUN)
     with np.errstate(over="ignore"):
         return float(np.vecdot(runs, runs).sum(dtype=np.float64))
 

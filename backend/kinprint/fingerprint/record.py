@@ -93,7 +93,7 @@ class BlockColumns:
         digest: uint8 (n, 16), xxh3-128 of the block's raw stored bytes.
         std: float32 (n,), standard deviation of the block's cells.
         zeros: float32 (n,), share of exact zeros.
-        rounding: float64 (n,), mean of ulp²/12 of the stored dtype over the block.
+        rounding: float64 (n,), mean of ulp²/12 of the coarsest dtype that holds them all.
         levels: int32 (n,), median over rows of the number of distinct values in the row.
         group_levels: int32 (n,), the same over aligned groups of 32 columns.
     """

@@ -1,0 +1,150 @@
+"""The instance's secret projection, which nobody can shape a tensor against.
+
+A public projection can be attacked with 1 to 3 % of a tensor's std. Here both the signs and the
+rows are the instance's secret: another key on the same rows would not see swapped neurons.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kinprint.errors import MissingError, UsageError
+from kinprint.sketches.linear import phash
+from kinprint.sketches.projection import Projection
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KEY_BYTES = 32
+
+
+class _KeyFile(BaseModel):
+    """The file's content: keys in hexadecimal, newest first."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    keys: list[str] = Field(min_length=1, max_length=64)
+
+
+class SecretKey:
+    """One secret key, and the projections that follow from it.
+
+    Its representation shows the public id only.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self.id = hashlib.blake2b(b"id", key=key, digest_size=8).hexdigest()
+
+    def __repr__(self) -> str:
+        """Name the key by its public id."""
+        return f"SecretKey(id={self.id!r})"
+
+    @classmethod
+    def load_or_create(cls, path: Path) -> Self:
+        """Return the newest key of a key file, making file and key if there is none.
+
+        Raises:
+            UsageError: Others than the owner can read the file, or it is malformed.
+            MissingError: It cannot be read or made.
+        """
+        return cls.load_all(path)[0]
+
+    @classmethod
+    def load_all(cls, path: Path) -> tuple[Self, ...]:
+        """Return all keys of a key file, newest first; see `load_or_create`."""
+        if not path.exists():
+            _write(path, [secrets.token_bytes(KEY_BYTES)], replace=False)
+        return tuple(cls(key) for key in _read(path))
+
+    @classmethod
+    def rotate(cls, path: Path) -> Self:
+        """Put a new key in front; older ones stay until everything was read again under it."""
+        keys = [secrets.token_bytes(KEY_BYTES), *_read(path)]
+        _write(path, keys, replace=True)
+        return cls(keys[0])
+
+    def row_offset(self, cols: int, rows: int, block_rows: int, *, avoid: int) -> int:
+        """Return the secret first row for views of a width.
+
+        Args:
+            cols: C of the block; the secret draw depends on the key and on it alone.
+            rows: Rows of the view.
+            block_rows: R; the block lies within the rows.
+            avoid: Rows at the top (of the public block) left out where enough others are there.
+        """
+        seed = hashlib.blake2b(b"rows:%d" % cols, key=self._key, digest_size=8).digest()
+        first = avoid if rows - block_rows >= avoid else 0
+        return first + int.from_bytes(seed, "little") % (rows - block_rows - first + 1)
+
+    def signs(self, values: NDArray[np.floating[Any]]) -> bytes:
+        """Return 256 signs, packed as a public phash is, of a block under this key.
+
+        Args:
+            values: Float (R, C), a block's cells at the secret rows.
+        """
+        return phash(self._projection.project(values)).tobytes()
+
+    @cached_property
+    def _projection(self) -> Projection:
+        return Projection(f"secret-{self.id}", self._key)
+
+
+def _write(path: Path, keys: list[bytes], *, replace: bool) -> None:
+    """Write a key file in one step, so that no other process reads half of it."""
+    content = _KeyFile(keys=[key.hex() for key in keys]).model_dump_json()
+    try:
+        # mkstemp creates it for the owner alone: the key must not be readable for an instant.
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        fresh = path.with_name(Path(name).name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(content)
+            if replace:
+                fresh.replace(path)
+            else:
+                path.hardlink_to(fresh)
+        finally:
+            fresh.unlink(missing_ok=True)
+    except FileExistsError:
+        return  # Another process made it in the meantime; its key is as good.
+    except OSError as error:
+        raise MissingError(
+            f"The secret key {str(path)!r} cannot be made: {error.strerror}",
+            hint="Set KINPRINT_DATA_DIR to a folder that can be written.",
+        ) from None
+
+
+def _read(path: Path) -> list[bytes]:
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        content = path.read_bytes()
+    except OSError as error:
+        raise MissingError(
+            f"The secret key {str(path)!r} cannot be read: {error.strerror}"
+        ) from None
+    if mode & 0o077:
+        raise UsageError(
+            f"Others can read the secret key {str(path)!r} (mode {mode:o})",
+            hint=f"Run `chmod 600 {path}`, and rotate the key if others may have read it.",
+        )
+    try:
+        keys = [bytes.fromhex(key) for key in _KeyFile.model_validate_json(content).keys]
+    except (ValidationError, ValueError):
+        keys = []
+    if not keys or any(len(key) != KEY_BYTES for key in keys):
+        raise UsageError(
+            f"The secret key {str(path)!r} is malformed",
+            hint="Restore it from a backup; a new key cannot check what the old one signed.",
+        )
+    return keys
