@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from kinprint.errors import UsageError
+from kinprint.errors import MissingError, UsageError
 
 MB = 1_000_000
 
@@ -105,9 +106,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments first, then variables, then the TOML file that KINPRINT_CONFIG names."""
         config = os.environ.get("KINPRINT_CONFIG")
-        if config is None:
+        if not config:
             return init_settings, env_settings
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(config))
+        toml = TomlConfigSettingsSource(settings_cls, _existing(Path(config)))
+        return init_settings, env_settings, toml
 
     @property
     def database(self) -> str:
@@ -121,9 +123,12 @@ def settings() -> Settings:
 
     Raises:
         UsageError: A variable or a line of the TOML file is not valid; names it.
+        MissingError: There is no such TOML file.
     """
     try:
         return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"The file that KINPRINT_CONFIG names is not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -131,3 +136,13 @@ def settings() -> Settings:
             f"Setting KINPRINT_{name.upper()}: {first['msg']}",
             hint="docs/settings.md lists every setting.",
         ) from None
+
+
+def _existing(config: Path) -> Path:
+    if not config.is_file():
+        # Without this the settings would silently be the defaults.
+        raise MissingError(
+            f"KINPRINT_CONFIG names {str(config)!r}, which is no file",
+            hint="Name a TOML file, or unset KINPRINT_CONFIG.",
+        )
+    return config

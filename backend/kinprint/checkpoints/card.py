@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kinprint.checkpoints.limits import DECLARED_BASES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     import yaml
 
 CARD_BYTES = 262_144
-BASES = 100
 
 _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 
@@ -23,8 +24,8 @@ def declared_in(card: Path) -> tuple[tuple[str, ...], str | None]:
         card: Path of the card; it need not exist. Only its first `CARD_BYTES` are read.
 
     Returns:
-        The declared bases in their order and spelling, at most `BASES`, and the relation. A card
-        without front matter, or with a broken one, declares nothing.
+        The declared bases in their order and spelling, at most `limits.DECLARED_BASES`, and the
+        relation. A card without front matter, or with a broken one, declares nothing.
     """
     if card.is_symlink() or not card.is_file():
         return (), None
@@ -53,7 +54,7 @@ def _texts(node: yaml.Node | None) -> tuple[str, ...]:
     """Return the text of a scalar, or those of a list of scalars."""
     import yaml
 
-    listed = node.value[:BASES] if isinstance(node, yaml.SequenceNode) else [node]
+    listed = node.value[:DECLARED_BASES] if isinstance(node, yaml.SequenceNode) else [node]
     return tuple(
         item.value.strip()
         for item in listed

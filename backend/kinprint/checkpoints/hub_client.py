@@ -10,12 +10,22 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from huggingface_hub import HfApi, RepoFile, hf_hub_url
+from huggingface_hub.utils import paginate
 
 from kinprint.checkpoints.hub_session import HubSession
-from kinprint.checkpoints.limits import REPO_FILES
-from kinprint.checkpoints.source import validate_repo_id, validate_revision
+from kinprint.checkpoints.limits import DECLARED_BASES, HISTORY_COMMITS, REPO_FILES
+from kinprint.checkpoints.source import (
+    REPO_ID_CHARACTERS,
+    validate_repo_id,
+    validate_revision,
+)
 from kinprint.checkpoints.tensors import CheckpointFile, Origin, Visibility
-from kinprint.errors import HubError, LimitExceededError, NotPublicError
+from kinprint.errors import (
+    HubError,
+    LimitExceededError,
+    NotPublicError,
+    RevisionNotFoundError,
+)
 from kinprint.settings import settings
 
 if TYPE_CHECKING:
@@ -28,6 +38,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAIN = "main"
 RELATIONS = ("adapter", "merge", "quantized", "finetune")
 # Without cardData: a card's keys can break the client's parser, and the tags say the same.
 EXPANDED: Final[tuple[ExpandModelProperty_T, ...]] = (
@@ -94,7 +105,14 @@ class HubClient:
         return {"authorization": f"Bearer {self.token}"} if self.token else {}
 
     def model(self, repo: str, revision: str | None = None) -> HubModel:
-        """Describe a model, its revision resolved once to a full commit.
+        """Describe a model and its files at one commit; arguments and errors as `origin`."""
+        origin, config = self._described(repo, revision)
+        # Both are set; the type serves local folders, too.
+        canonical, commit = origin.repo or "", origin.revision or ""
+        return HubModel(canonical, commit, origin, self._files(canonical, commit), config)
+
+    def origin(self, repo: str, revision: str | None = None) -> Origin:
+        """Say what the Hub's metadata declares of a model, its revision resolved once.
 
         Args:
             repo: ``owner/name``; a former name is followed and kept as an alias.
@@ -107,6 +125,9 @@ class HubClient:
             NotPublicError: The repo is disabled, or out of reach.
             HubError: Anything else that went wrong.
         """
+        return self._described(repo, revision)[0]
+
+    def _described(self, repo: str, revision: str | None) -> tuple[Origin, dict[str, Any] | None]:
         asked = validate_repo_id(repo)
         if revision is not None:
             validate_revision(revision)
@@ -133,7 +154,34 @@ class HubClient:
             aliases=() if canonical == asked else (asked,),
         )
         config = info.config if isinstance(info.config, dict) else None
-        return HubModel(canonical, commit, origin, self._files(canonical, commit), config)
+        return origin, config
+
+    def is_newest(self, model: HubModel) -> bool:
+        """Tell whether a model is at the head of its main branch.
+
+        Raises:
+            RevisionNotFoundError: The commit is on no branch or tag of the owner's. Anybody may
+                open a pull request, whose commits the Hub serves under the repo's name.
+            HubError: The Hub failed.
+        """
+        refs = self._ask(model.repo, partial(self._api.list_repo_refs, model.repo))
+        heads = {branch.name: branch.target_commit for branch in refs.branches}
+        if heads.get(MAIN) == model.commit:
+            return True
+        named = {*heads.values(), *(tag.target_commit for tag in refs.tags)}
+        if model.commit not in named and not self._ask(
+            model.repo, partial(self._is_in_history, model)
+        ):
+            raise RevisionNotFoundError(
+                f"{model.commit} is on no branch or tag of {model.repo}.",
+                hint="Commits of pull requests are not answered for: anybody can make them.",
+            )
+        return False
+
+    def _is_in_history(self, model: HubModel) -> bool:
+        address = f"{self._endpoint}/api/models/{model.repo}/commits/{MAIN}"
+        commits = paginate(address, params={}, headers=self.authorization)
+        return any(each["id"] == model.commit for each in islice(commits, HISTORY_COMMITS))
 
     def locate(self, model: HubModel, path: str) -> Location:
         """Resolve a file to the address that its ranges are read from.
@@ -171,9 +219,9 @@ class HubClient:
 
         try:
             files = self.session.run(repo, siblings)
-        except (TypeError, ValueError, KeyError):
-            # A card can be written so that the client cannot parse it; its owner must not
-            # become unreadable that way. The tree comes without the card.
+        except (TypeError, ValueError, KeyError, LimitExceededError):
+            # A card can be written so that the client cannot parse it, or so long that it is
+            # not read; its repo must not become unreadable that way. The tree has no card.
             files = self._ask(repo, tree)
         found = tuple(files)
         if len(found) > REPO_FILES:
@@ -211,7 +259,8 @@ def declared_bases(info: ModelInfo) -> tuple[tuple[str, ...], str | None]:
     the card, in the card's spelling; ``baseModels`` stands in where a model has no such tag.
 
     Returns:
-        The parents' ids in the order declared, and the relation or None.
+        The parents' ids in the order declared, at most `limits.DECLARED_BASES` and none longer
+        than an id can be; and the relation or None.
     """
     bases: dict[str, None] = {}
     relation: str | None = None
@@ -225,7 +274,8 @@ def declared_bases(info: ModelInfo) -> tuple[tuple[str, ...], str | None]:
     if not bases and isinstance(known, dict):
         relation = known["relation"] if known.get("relation") in RELATIONS else None
         bases = {str(base["id"]): None for base in known.get("models", ())}
-    return tuple(bases), relation
+    short = (base for base in bases if len(base) <= REPO_ID_CHARACTERS)
+    return tuple(islice(short, DECLARED_BASES)), relation
 
 
 def _visibility(info: ModelInfo) -> Visibility:

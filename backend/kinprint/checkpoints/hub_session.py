@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,17 +19,19 @@ from huggingface_hub.errors import RevisionNotFoundError as NoSuchRevision
 from huggingface_hub.utils import httpx, parse_ratelimit_headers
 
 from kinprint.checkpoints.hosts import HTTPS_PORT, HostRules, system_addresses
+from kinprint.checkpoints.limits import API_BYTES, API_TOKENS
 from kinprint.errors import (
     HostRefusedError,
     HubError,
     HubTimeoutError,
+    LimitExceededError,
     NotPublicError,
     RepoNotFoundError,
     RevisionNotFoundError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kinprint.settings import Settings
 
@@ -36,6 +39,7 @@ T = TypeVar("T")
 
 REDIRECTS = 3
 ATTEMPTS = 6
+PARTIAL_CONTENT = 206
 BUSY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 CONNECTIONS = 128
 IDLE_CONNECTIONS = 64
@@ -125,11 +129,16 @@ class HubSession:
         if not self.rules.is_endpoint(host, port):
             request.headers.pop("authorization", None)
         request.headers["user-agent"] = self._user_agent
+        # A compressed body could be a thousand times its length.
+        request.headers["accept-encoding"] = "identity"
         # huggingface_hub passes timeout=None in places, which would wait for ever.
         request.extensions["timeout"] = self._timeout.as_dict()
         request.extensions["trace"] = _ConnectionCheck(self.rules, host, port or HTTPS_PORT)
 
     def _after(self, response: httpx.Response) -> None:
+        stream = response.stream
+        if response.status_code != PARTIAL_CONTENT and isinstance(stream, httpx.SyncByteStream):
+            response.stream = _BoundedBody(response, stream, self.retry_deadline_s)
         if not response.has_redirect_location:
             _redirects_in_a_row.set(0)
             return
@@ -137,6 +146,43 @@ class HubSession:
         _redirects_in_a_row.set(seen)
         if seen > REDIRECTS:
             raise HostRefusedError(f"Gave up after {REDIRECTS} redirects.")
+
+
+class _BoundedBody(httpx.SyncByteStream):
+    """The body of an answer of the API: neither long, nor compressed, nor without end.
+
+    Args:
+        response: Whose body; of a range it has an exact length, which `RangeReader` checks.
+        stream: The body as it comes.
+        longest_s: Time for all of it.
+    """
+
+    def __init__(
+        self, response: httpx.Response, stream: httpx.SyncByteStream, longest_s: float
+    ) -> None:
+        self._response = response
+        self._stream = stream
+        self._deadline_s = time.monotonic() + longest_s
+
+    def __iter__(self) -> Iterator[bytes]:
+        host = self._response.url.host
+        if self._response.headers.get("content-encoding", "identity") != "identity":
+            raise HubError(f"{host} sent a compressed answer, which nobody asked for.")
+        n_bytes = n_tokens = 0
+        for piece in self._stream:
+            n_bytes += len(piece)
+            # Each opens or separates JSON values; Python objects are far larger than their text.
+            n_tokens += sum(piece.count(mark) for mark in (b",", b"[", b"{"))
+            if n_bytes > API_BYTES or n_tokens > API_TOKENS:
+                raise LimitExceededError(
+                    f"an answer of {host} is over {API_BYTES:,} bytes or {API_TOKENS:,} values"
+                )
+            if time.monotonic() > self._deadline_s:
+                raise httpx.ReadTimeout("too slow", request=self._response.request)
+            yield piece
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class _ConnectionCheck:

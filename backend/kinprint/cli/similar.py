@@ -11,7 +11,7 @@ from kinprint.checkpoints.source import HubSource, parse_source
 from kinprint.cli.output import exit_code_option, json_option, leave, print_json
 from kinprint.cli.progress import fingerprint_with_bar, reading_bar
 from kinprint.cli.report import console, show_similar
-from kinprint.errors import NotPublicError
+from kinprint.errors import NotPublicError, RevisionNotFoundError
 from kinprint.lineage.similar import similar as find_similar
 from kinprint.service.instance import Instance
 from kinprint.service.reading import read_into_index
@@ -53,8 +53,8 @@ def _fingerprint(instance: Instance, src: str, *, quiet: bool) -> Fingerprint:
     try:
         with reading_bar(src, quiet=quiet) as on_bytes:
             read = read_into_index(instance, source.repo, source.revision, progress=on_bytes)
-    except NotPublicError:
-        # Readable with the operator's own token: compared, never stored.
+    except (NotPublicError, RevisionNotFoundError):
+        # Readable with the operator's own token, or a pull request: compared, never stored.
         return fingerprint_with_bar(src, quiet=quiet)
     read_ancestors(instance, read.revision.declared_bases)
     return instance.index.fingerprint(read.revision.id)

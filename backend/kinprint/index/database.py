@@ -49,12 +49,12 @@ def open_engine(url: str) -> Engine:
         IndexUnreadableError: The file is not a database, or it is damaged.
     """
     try:
-        parsed = make_url(url)
+        parsed = database_url(url)
         if parsed.get_backend_name() == "sqlite":
             engine = _sqlite_engine(parsed)
         else:
             engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
-    except (ArgumentError, NoSuchModuleError) as error:
+    except NoSuchModuleError as error:
         raise UsageError(f"The database URL is not valid: {error}") from None
     except ModuleNotFoundError as error:
         raise MissingError(
@@ -68,6 +68,21 @@ def open_engine(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def database_url(url: str) -> URL:
+    """Parse the URL of a database.
+
+    Raises:
+        UsageError: It is malformed; it is not shown, since a password may be in it.
+    """
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise UsageError(
+            "The database URL is not valid",
+            hint="KINPRINT_DATABASE_URL is sqlite:///path or postgresql+driver://…",
+        ) from None
 
 
 def _sqlite_engine(url: URL) -> Engine:

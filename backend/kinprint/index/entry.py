@@ -47,7 +47,12 @@ class _Entry:
 
 
 def enter(
-    engine: Engine, fingerprint: Fingerprint, *, seen_at: datetime, probes: Sequence[Probe]
+    engine: Engine,
+    fingerprint: Fingerprint,
+    *,
+    seen_at: datetime,
+    probes: Sequence[Probe],
+    is_newest: bool,
 ) -> int:
     """Store a revision; the same one again only brings its repo's facts up to date.
 
@@ -56,6 +61,7 @@ def enter(
         fingerprint: Of a public or gated repo, or of a local checkpoint that was given a repo id.
         seen_at: When it was read.
         probes: Its secret signs.
+        is_newest: It supersedes the repo's others.
 
     Returns:
         The revision's number.
@@ -91,7 +97,9 @@ def enter(
             )
         )
         if revision_id is None:
+            newer = None if is_newest else revisions.newest(connection, repo_id)
             revision_id = _insert(connection, entry, repo_id, seen_at)
+            revisions.supersede(connection, repo_id, newer or revision_id, seen_at)
         revisions.set_visibility(connection, repo_id, origin.visibility)
         keep_witness(connection, weight_sets(fingerprint, weights_digest), seen_at)
         keep_probes(connection, revision_id, probes)
@@ -133,7 +141,6 @@ def _insert(connection: Connection, entry: _Entry, repo_id: int, seen_at: dateti
     connection.execute(
         insert(fingerprint_file).values(revision_id=revision_id, content=entry.content)
     )
-    revisions.supersede(connection, repo_id, revision_id, seen_at)
     return revision_id
 
 

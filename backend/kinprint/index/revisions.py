@@ -118,6 +118,15 @@ def newest_public(connection: Connection) -> tuple[int, ...]:
     return tuple(connection.scalars(chosen))
 
 
+def newest(connection: Connection, repo_id: int) -> int | None:
+    """Return the number of a repo's newest revision, None if it has none."""
+    query = select(revision.c.id).where(
+        revision.c.repo_id == repo_id, revision.c.superseded_at.is_(None)
+    )
+    found: int | None = connection.scalar(query)
+    return found
+
+
 def supersede(connection: Connection, repo_id: int, newest: int, at: datetime) -> None:
     """Mark all other revisions of a repo as superseded by ``newest``."""
     connection.execute(

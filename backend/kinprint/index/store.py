@@ -8,7 +8,7 @@ from uuid import uuid4
 from sqlalchemy import select
 
 from kinprint.checkpoints.tensors import Visibility
-from kinprint.errors import MissingError
+from kinprint.errors import MissingError, NotPublicError, RepoNotFoundError
 from kinprint.fingerprint.file import digest_of, from_bytes
 from kinprint.index import bands, revisions
 from kinprint.index.budget import Budget
@@ -114,14 +114,21 @@ class Index:
             return str(connection.execute(chosen).scalar_one())
 
     def add(
-        self, fingerprint: Fingerprint, *, seen_at: datetime, probes: Sequence[Probe] = ()
+        self,
+        fingerprint: Fingerprint,
+        *,
+        seen_at: datetime,
+        probes: Sequence[Probe] = (),
+        is_newest: bool = True,
     ) -> int:
-        """Store a revision, as its repo's newest; storing it again changes nothing of it.
+        """Store a revision; storing it again changes nothing of it.
 
         Args:
             fingerprint: Of a public or gated repo, or of a local checkpoint with a repo id.
             seen_at: When it was read (aware).
             probes: Its secret signs.
+            is_newest: It supersedes the repo's others; False for an older commit, which only
+                stands as the newest while it is the only one.
 
         Returns:
             The revision's number.
@@ -131,7 +138,7 @@ class Index:
             FingerprintError: Its columns do not fit together.
             IndexBusyError: Another writer kept the lock too long; nothing was changed.
         """
-        return enter(self._engine, fingerprint, seen_at=seen_at, probes=probes)
+        return enter(self._engine, fingerprint, seen_at=seen_at, probes=probes, is_newest=is_newest)
 
     def withdraw(self, repo: str) -> int:
         """Mark a repo that is gone; its evidence stays. Returns how many revisions it had."""
@@ -222,6 +229,9 @@ class Index:
         last = self.readings.latest_of_any_revision(repo)
         if last is None:
             return "it was never asked for"
+        if last.code in (NotPublicError.code, RepoNotFoundError.code):
+            # The operator's token may see what strangers must not tell apart.
+            return "it is not public, or there is no such repo"
         if last.state is ReadingState.FAILED:
             return last.message or "it could not be read"
         if last.state is ReadingState.DONE:

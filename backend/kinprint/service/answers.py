@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from kinprint.index.store import StoredRevision
     from kinprint.lineage.verdict import Comparison, Coverage
     from kinprint.service.instance import Instance
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.2
 
@@ -94,7 +97,8 @@ class Answers:
         try:
             size = self._index.size()
         except KinprintError as error:
-            raise NotReadyError(f"The index does not answer: {error.message}") from error
+            log.warning("%s: %s", error.code, error.message)
+            raise NotReadyError("The index does not answer") from error
         if not self._instance.queue.worker_is_alive():
             raise NotReadyError(
                 "No worker has been heard of lately",
@@ -190,12 +194,16 @@ class Answers:
         name = validate_repo_id(repo)
         if revision is not None:
             validate_revision(revision)
-        origin = self._ask_hub(name, revision) if asker.may_enqueue else None
+        # What is indexed here may be private by now, whoever asks.
+        worth_asking = asker.may_enqueue or self._index.find(name) is not None
+        origin = self._ask_hub(name, revision) if worth_asking else None
         if origin is None or origin.repo is None or origin.revision is None:
             return self._from_index_alone(name, revision, asker)
         stored = self._index.find(origin.repo, origin.revision)
         if stored is not None:
             return refreshed(self._instance, stored, origin)
+        if not asker.may_enqueue:
+            return self._from_index_alone(name, revision, asker)
         return self._request(origin.repo, origin.revision, asker)
 
     def _from_index_alone(self, name: str, revision: str | None, asker: Asker) -> StoredRevision:

@@ -10,9 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import make_url
-
 from kinprint.errors import IndexUnreadableError, MissingError, UsageError
+from kinprint.index.database import database_url
 
 if TYPE_CHECKING:
     from kinprint.settings import Settings
@@ -34,11 +33,11 @@ def write_backup(settings: Settings, target: Path, key_file: Path) -> int:
         Size of the archive in bytes.
 
     Raises:
-        UsageError: The target exists, or the database is not SQLite.
+        UsageError: The target exists, the URL is malformed, or the database is not SQLite.
         MissingError: There is no database or key to back up, or no folder for the target.
         IndexUnreadableError: The database is damaged.
     """
-    url = make_url(settings.database)
+    url = database_url(settings.database)
     if url.get_backend_name() != "sqlite" or not url.database:
         raise UsageError(
             "Only a SQLite database is backed up here",
@@ -65,6 +64,8 @@ def write_backup(settings: Settings, target: Path, key_file: Path) -> int:
             tarfile.open(fileobj=raw, mode="w:gz") as archive,
         ):
             copy = Path(folder) / DATABASE_NAME
+            # The archive keeps the mode, for the day it is unpacked: secret signs are in it.
+            copy.touch(mode=0o600)
             _copy_database(database, copy)
             archive.add(copy, DATABASE_NAME)
             archive.add(key_file, key_file.name)

@@ -82,7 +82,7 @@ def _versions(_settings: Settings) -> Check:
 def _data_dir(settings: Settings) -> Check:
     folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
     except OSError as error:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from kinprint.errors import (
     BudgetError,
+    IndexUnreadableError,
     KinprintError,
     NotPublicError,
     NotReadyError,
@@ -36,6 +37,7 @@ HTTP_CODES = {
 
 INTERNAL = ("internal", "Tell the operator when it happened; the log has the details.")
 NOT_PUBLIC = "not public"
+INDEX_UNREADABLE = "The index cannot be used"
 
 
 def answer(
@@ -82,6 +84,9 @@ def _kinprint(error: KinprintError) -> Response:
         log.warning("%s: %s", error.code, error.message)
     # Private, gated and disabled repos must not be told apart by the wording.
     message = NOT_PUBLIC if isinstance(error, NotPublicError) else error.message
+    if isinstance(error, IndexUnreadableError):
+        # The driver's words name the database's host, user or path.
+        message = INDEX_UNREADABLE
     return answer(error.http_status, error.code, message, error.hint, headers)
 
 

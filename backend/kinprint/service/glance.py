@@ -59,10 +59,13 @@ class Glance:
             revision: Branch, tag or commit; None is the default branch.
 
         Raises:
-            RepoNotFoundError: No such repo is visible.
+            RepoNotFoundError: No such public repo.
             RevisionNotFoundError: The repo has no such revision.
-            NotPublicError: It is private or disabled.
+            NotPublicError: It is disabled.
         """
+        if revision is not None:
+            # A private repo must look missing, whichever of its revisions is guessed.
+            self.origin(repo, None)
         key = (repo.lower(), revision)
         with self._lock:
             at_s, seen = self._seen.get(key, (-FRESH_S, None))
@@ -87,11 +90,12 @@ class Glance:
 
     def _ask(self, repo: str, revision: str | None) -> Origin | Refusal:
         try:
-            origin = self._hub.model(repo, revision).origin
+            origin = self._hub.origin(repo, revision)
         except (RepoNotFoundError, RevisionNotFoundError, NotPublicError) as refusal:
             return refusal
         if origin.visibility is Visibility.PRIVATE:
-            return NotPublicError(f"{repo} is not public")
+            # In the words for a missing repo: the operator's token must not tell strangers more.
+            return RepoNotFoundError(f"No such public repo: {repo}.")
         return origin
 
     def _keep(self, key: tuple[str, str | None], seen: Origin | Refusal) -> None:

@@ -43,8 +43,10 @@ def address() -> str:
         ip = ipaddress.ip_address(remote)
     except ValueError:
         return remote
-    if ip.version == 4:
+    if isinstance(ip, ipaddress.IPv4Address):
         return remote
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
     # One household owns a whole /64, so a single address of it would limit nobody.
     return str(ipaddress.ip_network((ip, _IPV6_PREFIX), strict=False))
 

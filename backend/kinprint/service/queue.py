@@ -30,6 +30,8 @@ class ReadingQueue:
     """
 
     def __init__(self, path: Path, read: Callable[[int], None] | None = None) -> None:
+        # Its entries are unpickled: only the owner may write, or see who was asked for.
+        path.touch(mode=0o600)
         self.huey: Any = SqliteHuey("kinprint", filename=str(path), results=False)
         self._read = read
         self._task: Any = self.huey.task(name="read")(self._run)

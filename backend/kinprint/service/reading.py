@@ -57,6 +57,7 @@ def read_into_index(
     Raises:
         NotPublicError: The repo is private, even if this instance's token can read it.
         HubError: The Hub did not give what was asked.
+        RevisionNotFoundError: There is no such revision, or it belongs to a pull request.
         CheckpointError: The weights cannot be read.
     """
     client = hub_client()
@@ -67,21 +68,27 @@ def read_into_index(
     known = instance.index.find(origin.repo, origin.revision)
     if known is not None:
         return Read(refreshed(instance, known, origin), bytes_read=0, is_new=False)
+    # Without a revision the Hub has just resolved its main branch.
+    is_newest = revision is None or client.is_newest(model)
     with closing(HubCheckpoint(client, model)) as checkpoint:
         try:
-            revision_id = _index(instance, checkpoint, progress)
+            revision_id = _index(instance, checkpoint, progress, is_newest=is_newest)
         finally:
             instance.index.budget.spend(checkpoint.bytes_read, real_now().date())
         return Read(instance.index.revision(revision_id), checkpoint.bytes_read, is_new=True)
 
 
-def _index(instance: Instance, checkpoint: Checkpoint, progress: Progress | None) -> int:
+def _index(
+    instance: Instance, checkpoint: Checkpoint, progress: Progress | None, *, is_newest: bool
+) -> int:
     fingerprint = take(checkpoint, progress=progress)
     newest, *_ = keys = instance.keys
     probes = read_probes(checkpoint, fingerprint, newest, probe_targets(fingerprint, newest))
     partners = read_partners(instance.index, keys, checkpoint, fingerprint)
     # Stored only now: whatever fails above leaves the index as it was.
-    revision_id = instance.index.add(fingerprint, seen_at=clock.now(), probes=probes)
+    revision_id = instance.index.add(
+        fingerprint, seen_at=clock.now(), probes=probes, is_newest=is_newest
+    )
     instance.index.probes.add_partners(revision_id, partners)
     return revision_id
 

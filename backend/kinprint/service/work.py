@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kinprint.checkpoints.source import validate_repo_id
 from kinprint.errors import KinprintError
-from kinprint.service.allowance import check_budget, real_now
+from kinprint.service.allowance import check_budget, real_now, within_budget
 from kinprint.service.reading import read_into_index
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def _read(instance: Instance, taken: Reading) -> Sequence[str] | None:
     """Read one repo; return what its card declares, or None after noting why it failed."""
     try:
         check_budget(instance)
-        read = read_into_index(instance, taken.repo, taken.revision)
+        progress = within_budget(instance)
+        read = read_into_index(instance, taken.repo, taken.revision, progress=progress)
     except KinprintError as error:
         log.info("Reading %d failed: %s", taken.id, error.code)
         instance.index.readings.fail(
