@@ -274,7 +274,8 @@ def test_a_repo_that_became_private_is_not_public_any_more(server: Server, hub: 
     repo.commit(files(strangers(9)))
     assert server.similar("acme/shy").status == 200
     repo.private = True
-    wait_until(lambda: server.ask("/similar", repo="acme/shy").status == 404)
+    # A HEAD starts no reading; it must not show what a GET no longer would.
+    wait_until(lambda: server.ask("/similar", repo="acme/shy", method="HEAD").status == 404)
     error = server.ask("/similar", repo="acme/shy").json["error"]
     assert (error["code"], error["message"]) == ("not_public", "not public")
     assert server.ask("/similar", repo="acme/shy", method="HEAD").status == 404
@@ -293,10 +294,58 @@ def test_private_repos_that_the_token_can_read_are_never_answered_for(
     staff = hub.user("acme-bot", orgs=("hidden",))
     hub.repo("hidden/secret", private=True).commit(files(strangers(11)))
     server = start(KINPRINT_HUB_TOKEN=staff.token)
-    reply = server.similar("hidden/secret")
-    assert (reply.status, reply.json["error"]["message"]) == (404, "not public")
+    for query in ({}, {"revision": "main"}, {"revision": "no-such-branch"}):
+        private, missing = (
+            server.similar(f"hidden/{name}", **query) for name in ("secret", "gone")
+        )
+        assert private.status == missing.status == 404
+        assert private.json["error"]["code"] == "repo_not_found"
+        assert str(private.json).replace("secret", "gone") == str(missing.json)
     assert hub.log.of("/hidden/secret/resolve/*") == []
     assert server.ask("/").json["models"] == 0
+    card = {"base_model": ["hidden/secret", "hidden/gone"]}
+    hub.repo("curious/card", card=card).commit(files(strangers(15)))
+    unread = server.similar("curious/card").json["coverage"]["ancestors_unread"]
+    assert unread["hidden/secret"] == unread["hidden/gone"]
+
+
+def test_a_pull_request_does_not_put_weights_into_somebody_elses_repo(
+    server: Server, hub: HubStandIn, original: str
+) -> None:
+    honest = hub.repo("honest/model")
+    honest.commit(files(strangers(16)))
+    planted = honest.commit(
+        files(renamed(noised(ORIGINAL, SIGMA, seed=98))), branch="refs/pr/1", author="mallory"
+    )
+    for revision in ("refs/pr/1", planted):
+        reply = server.similar("honest/model", revision=revision)
+        assert (reply.status, reply.json["error"]["code"]) == (404, "revision_not_found")
+    matches = server.similar("acme/original").json["matches"]
+    assert "honest/model" not in [match["repo"] for match in matches]
+
+
+def test_asking_for_an_old_commit_does_not_make_it_the_newest(
+    server: Server, hub: HubStandIn
+) -> None:
+    repo = hub.repo("acme/grown")
+    old, new = (repo.commit(files(strangers(seed))) for seed in (17, 18))
+    assert server.similar("acme/grown").json["revision"] == new
+    assert server.similar("acme/grown", revision=old).json["revision"] == old
+    hub.repo("acme/child", card={"base_model": "acme/grown"}).commit(
+        files(noised(strangers(18), SIGMA, seed=97))
+    )
+    (match,) = server.similar("acme/child").json["matches"]
+    assert (match["repo"], match["revision"]) == ("acme/grown", new)
+
+
+def test_one_repo_cannot_use_up_more_than_the_day_allows(
+    hub: HubStandIn, start: StartServer
+) -> None:
+    hub.repo("huge/model").commit(files(strangers(19)))
+    server = start(KINPRINT_BYTES_PER_DAY="100000")
+    verdict = server.similar("huge/model").json["verdict"]
+    assert verdict["relation"] == "insufficient"
+    assert "[limit_exceeded]" in verdict["reason"]
 
 
 def test_limits_answer_429_with_retry_after(hub: HubStandIn, start: StartServer) -> None:

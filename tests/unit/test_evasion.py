@@ -91,3 +91,8 @@ def test_signs_under_two_keys_are_never_compared(key, tmp_path) -> None:
     theirs = read_probes(original, known, other, probe_targets(known, other))
     pairs = list(zip(mine, theirs, strict=True))
     assert evasion_finding(Matching(known, known), pairs) is None
+
+
+def test_two_trainings_from_one_start_are_not_accused_of_shaping(key) -> None:
+    twin = w.mixed(BASE, w.strangers(8, size=512), 0.44)
+    assert finding(twin, key) is None

@@ -78,6 +78,14 @@ def test_a_new_commit_supersedes_and_the_old_one_is_kept(index, rng) -> None:
     assert (size.models, size.revisions, size.as_of) == (1, 2, DAY_1)
 
 
+def test_an_old_commit_that_is_read_later_does_not_pass_for_the_newest(index, rng) -> None:
+    new = index.add(synthetic(rng, revision=commit_of(2)), seen_at=DAY_0)
+    old = index.add(synthetic(rng, revision=commit_of(1)), seen_at=DAY_1, is_newest=False)
+    assert index.find("acme/original").id == new
+    assert index.revision(old).superseded
+    assert not index.revision(new).superseded
+
+
 @pytest.mark.parametrize("visibility", [Visibility.PRIVATE, Visibility.WITHDRAWN])
 def test_a_private_repo_is_never_stored(index, rng, visibility) -> None:
     with pytest.raises(UsageError, match=visibility.value):

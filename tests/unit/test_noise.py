@@ -16,6 +16,8 @@ from kinprint.lineage.verdict import Direction
 
 PAIR = Pair(0, 0, ((0, 0),), 2, negated=False, same_bytes=False, accepted=True)
 CELLS = 240
+LATER = {"direction": Direction.REPO_FROM_MATCH}
+EARLIER = {"direction": Direction.MATCH_FROM_REPO}
 
 
 def difference(mean_square: float, *, rounding: float = 0.0, z: float = 0.0, **changes):
@@ -49,14 +51,14 @@ def test_the_interval_holds_the_true_sigma_in_95_of_100_cases() -> None:
     sigma, views, rounds = 1 / 708, 39, 2_000
     hits = 0
     for _ in range(rounds):
-        estimate = noise_sigma(simulated(sigma, views, rng), [0.05] * views, suspect_is_query=True)
+        estimate = noise_sigma(simulated(sigma, views, rng), [0.05] * views, **LATER)
         hits += estimate.low <= sigma <= estimate.high
     assert 0.93 <= hits / rounds <= 0.97
 
 
 def test_39_views_pin_sigma_down_to_two_per_cent() -> None:
     rng = np.random.default_rng(1)
-    estimate = noise_sigma(simulated(1 / 708, 39, rng), [0.05] * 39, suspect_is_query=True)
+    estimate = noise_sigma(simulated(1 / 708, 39, rng), [0.05] * 39, **LATER)
     assert (estimate.high - estimate.low) / 2 < 0.02 * estimate.sigma
     assert estimate.one_scalar
 
@@ -65,8 +67,8 @@ def test_the_suspect_s_rounding_is_taken_out_and_the_other_side_s_is_not() -> No
     rng = np.random.default_rng(2)
     rounding = (1 / 2_000) ** 2
     found = simulated(1 / 708, 290, rng, rounding)
-    right = noise_sigma(found, [0.05] * 290, suspect_is_query=True)
-    wrong = noise_sigma(found, [0.05] * 290, suspect_is_query=False)
+    right = noise_sigma(found, [0.05] * 290, **LATER)
+    wrong = noise_sigma(found, [0.05] * 290, **EARLIER)
     assert right.sigma == pytest.approx(1 / 708, rel=0.01)
     assert wrong.sigma == pytest.approx(np.hypot(1 / 708, 1 / 2_000), rel=0.01)
 
@@ -77,14 +79,14 @@ def test_noise_in_proportion_to_each_tensor_is_not_one_scalar() -> None:
         difference((sigma**2) * rng.chisquare(CELLS) / CELLS)
         for sigma in np.linspace(0.001, 0.002, 39)
     ]
-    assert not noise_sigma(found, [0.05] * 39, suspect_is_query=True).one_scalar
+    assert not noise_sigma(found, [0.05] * 39, **LATER).one_scalar
     stds = list(np.linspace(0.05, 0.1, 39))
-    assert noise_sigma(found, stds, suspect_is_query=True).proportional
+    assert noise_sigma(found, stds, **LATER).proportional
 
 
 def test_tensors_of_one_scale_cannot_tell_one_scalar_from_a_share() -> None:
     found = simulated(1 / 708, 39, np.random.default_rng(6))
-    estimate = noise_sigma(found, [0.05] * 39, suspect_is_query=True)
+    estimate = noise_sigma(found, [0.05] * 39, **LATER)
     assert estimate.one_scalar
     assert estimate.proportional
 
@@ -95,8 +97,8 @@ def test_sigma_scales_with_the_weights(factor: float, views: int, seed: int) -> 
     found = simulated(0.01, views, np.random.default_rng(seed))
     smaller = [difference(each.mean_square * factor**2) for each in found]
     stds = [0.05] * views
-    big = noise_sigma(found, stds, suspect_is_query=True)
-    small = noise_sigma(smaller, stds, suspect_is_query=True)
+    big = noise_sigma(found, stds, **LATER)
+    small = noise_sigma(smaller, stds, **LATER)
     assert small.sigma == pytest.approx(big.sigma * factor, rel=1e-9)
     assert small.low == pytest.approx(big.low * factor, rel=1e-6)
 
@@ -141,3 +143,9 @@ def test_gain_one_in_the_later_side_only_counts_when_the_order_is_known() -> Non
 def test_little_noise_needs_no_known_order() -> None:
     found = structure([difference(1e-6) for _ in range(39)])
     assert found.gain_is_one(Direction.UNKNOWN)
+
+
+def test_with_no_known_order_the_coarser_format_did_the_rounding() -> None:
+    found = simulated(1 / 708, 290, np.random.default_rng(7), (1 / 2_000) ** 2)
+    unknown = noise_sigma(found, [0.05] * 290, direction=Direction.UNKNOWN)
+    assert unknown.sigma == pytest.approx(1 / 708, rel=0.01)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import weights as w
+from kinprint.fingerprint.take import take
 from kinprint.lineage.compare import compare
 from kinprint.lineage.verdict import CLAIMS, Direction, Relation, Transform, Verdict
+from memory_checkpoint import MemoryCheckpoint
 
 BASE = w.strangers(0)
 SIGMA = 1 / 708
@@ -102,7 +104,7 @@ def test_two_quantised_children_of_one_unread_base_are_at_most_related() -> None
 
 def test_a_known_older_base_that_explains_everything_is_named(base) -> None:
     one = w.fingerprint(w.trained(BASE, 0.002, seed=10), "bo/one", bases=("acme/original",))
-    two = w.fingerprint(w.trained(BASE, 0.002, seed=11), "cy/two")
+    two = w.fingerprint(w.trained(BASE, 0.002, seed=11), "cy/two", bases=("acme/original",))
     verdict = compare(two, one, others=[base]).verdict
     assert verdict.relation is Relation.SHARED_BASE
     assert verdict.explained_by == "acme/original"
@@ -245,3 +247,55 @@ def test_too_few_evidence_tensors_are_insufficient_never_clean(base) -> None:
 def test_the_verdict_survives_a_round_trip_through_json(base) -> None:
     verdict = verdict_of(w.noised(BASE, SIGMA), base)
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+
+
+@pytest.mark.parametrize("factor", [0.99, 0.998])
+def test_a_fine_tune_with_weight_decay_is_not_called_the_same_weights(base, factor) -> None:
+    decayed = {n: v * np.float32(factor) for n, v in w.trained(BASE, 0.0005).items()}
+    assert verdict_of(decayed, base).relation is Relation.RELATED
+
+
+def test_a_factor_alone_is_the_same_weights(base) -> None:
+    doubled = {n: v * 2 if v.ndim == 2 else v for n, v in BASE.items()}
+    verdict = verdict_of(doubled, base)
+    assert verdict.relation is Relation.SAME_WEIGHTS
+    assert transform(verdict, "scaled").figures["factor_low"] == pytest.approx(2)
+
+
+def test_all_tensors_negated_are_the_same_weights(base) -> None:
+    assert verdict_of({n: -v for n, v in BASE.items()}, base).relation is Relation.SAME_WEIGHTS
+
+
+def test_a_training_smaller_than_the_cast_that_hides_it_is_not_the_same_weights(base) -> None:
+    fine = w.fingerprint(w.noised(BASE, 4e-5), "bo/fine")
+    verdict = compare(fine, w.fingerprint(BASE, "acme/original", dtype="BF16")).verdict
+    assert verdict.relation is Relation.RELATED
+    assert "number format resolves" in (verdict.reason or "")
+
+
+def test_a_new_head_on_a_shared_frozen_model_is_not_the_same_weights(base) -> None:
+    one = w.strangers(20, layers=1)
+    headed = BASE | {"head": one["layers.0.weight"]}
+    other = BASE | {"head": w.strangers(21, layers=1)["layers.0.weight"]}
+    verdict = compare(w.fingerprint(headed, "bo/one"), w.fingerprint(other, "cy/two")).verdict
+    assert verdict.relation is Relation.SHARES_PARTS
+    assert verdict.direction is Direction.UNKNOWN
+
+
+def test_a_chain_does_not_make_the_youngest_a_base_of_both() -> None:
+    thief = w.trained(BASE, 0.002, seed=10)
+    original = w.fingerprint(BASE, "acme/original")
+    child = w.fingerprint(w.trained(thief, 0.002, seed=11), "dee/child", bases=("mallory/x",))
+    middle = w.fingerprint(thief, "mallory/x")
+    verdict = compare(original, child, others=[middle]).verdict
+    assert verdict.relation is Relation.RELATED
+
+
+def test_light_noise_on_a_model_stored_partly_in_fp8_is_answered(base) -> None:
+    names = [name for name, value in BASE.items() if value.ndim == 2]
+    arrays = {
+        name: (value, "F8_E4M3" if name in names[:5] else "F32")
+        for name, value in w.noised(BASE, 2e-5).items()
+    }
+    suspect = take(MemoryCheckpoint(arrays))
+    assert compare(suspect, base).verdict.relation is Relation.RELATED

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kinprint.errors import BudgetError, NotPublicError, NotReadyError
+from kinprint.errors import BudgetError, IndexUnreadableError, NotPublicError, NotReadyError
 from kinprint.lineage.verdict import Coverage, Relation, Similar, Verdict
 from kinprint.service.app import create_app
 from kinprint.service.limits import REQUEST_BYTES
@@ -189,6 +189,21 @@ def test_an_ipv6_household_is_one_address(make_client):
     first, second = ({"REMOTE_ADDR": f"2001:db8::{n}"} for n in (1, 2))
     assert client.get("/similar?repo=a/b", environ_base=first).status_code == 200
     assert client.get("/similar?repo=a/b", environ_base=second).status_code == 429
+
+
+def test_ipv4_addresses_in_ipv6_clothes_do_not_share_a_limit(make_client):
+    client = make_client(look_ups_per_minute=1)
+    first, second = ({"REMOTE_ADDR": f"::ffff:192.0.2.{n}"} for n in (1, 2))
+    assert client.get("/similar?repo=a/b", environ_base=first).status_code == 200
+    assert client.get("/similar?repo=a/b", environ_base=second).status_code == 200
+    assert client.get("/similar?repo=a/b", environ_base=second).status_code == 429
+
+
+def test_a_database_in_trouble_is_not_described_to_strangers(client, answers):
+    answers.answer = IndexUnreadableError("no connection as 'kinprint' to db.internal:5432")
+    response = client.get("/similar?repo=acme/model")
+    assert error_of(response, 500)["code"] == "index_unreadable"
+    assert "internal" not in response.text
 
 
 def test_new_reads_an_hour_are_limited_per_address(make_client, answers):

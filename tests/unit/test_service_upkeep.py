@@ -62,6 +62,28 @@ def test_an_unreachable_hub_is_named(chosen: Settings) -> None:
     assert NOWHERE in report["hub"].detail
 
 
+def test_a_folder_made_by_doctor_is_closed_to_others(chosen: Settings) -> None:
+    old_mask = os.umask(0o022)
+    try:
+        examine(chosen)
+    finally:
+        os.umask(old_mask)
+    found = {each.name: stat.S_IMODE(each.stat().st_mode) for each in chosen.data_dir.iterdir()}
+    assert stat.S_IMODE(chosen.data_dir.stat().st_mode) == 0o700
+    assert set(found.values()) == {0o600}
+
+
+def test_a_malformed_database_url_is_an_error_that_shows_no_password(tmp_path: Path) -> None:
+    for url in ("postgresql://kinprint:hunter2@host:port/db", "hunter2"):
+        chosen = Settings(data_dir=tmp_path, database_url=url)
+        with pytest.raises(UsageError) as caught:
+            write_backup(chosen, tmp_path / "backup.tar.gz", tmp_path / "secret.key")
+        assert "hunter2" not in caught.value.message
+        with pytest.raises(UsageError) as caught:
+            Instance.open(chosen)
+        assert "hunter2" not in caught.value.message
+
+
 def test_a_key_that_others_can_read_fails(with_key: Settings) -> None:
     secret_key_file(with_key).chmod(0o644)
     report = {check.name: check for check in examine(with_key)}
@@ -104,6 +126,7 @@ def test_a_backup_holds_database_and_key_for_the_owner_only(
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     with tarfile.open(target) as archive:
         assert sorted(archive.getnames()) == ["kinprint.db", "secret.key"]
+        assert {member.mode for member in archive} == {0o600}
         archive.extractall(tmp_path / "restored", filter="data")
     restored = tmp_path / "restored"
     assert (restored / "secret.key").read_bytes() == secret_key_file(with_key).read_bytes()

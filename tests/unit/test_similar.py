@@ -171,3 +171,67 @@ def test_an_empty_index_answers(tmp_path) -> None:
         answer = ask(empty, w.fingerprint(BASE, "acme/original"))
     assert answer.verdict.relation is Relation.UNRELATED
     assert answer.coverage.models == 0
+
+
+def test_the_original_is_never_named_as_the_child_of_a_later_model(index) -> None:
+    original = publish(index, BASE, "acme/original")
+    thief = w.trained(BASE, 0.003, seed=12)
+    publish(index, thief, "mallory/x", day=DAY_0 + timedelta(days=2))
+    youngest = w.trained(thief, 0.003, seed=13)
+    publish(index, youngest, "dee/child", day=DAY_5, bases=("mallory/x",))
+    for match in ask(index, original).matches:
+        assert match.relation is Relation.RELATED
+        assert match.direction is Direction.UNKNOWN
+
+
+def test_two_frozen_copies_of_a_declared_base_share_it(index) -> None:
+    publish(index, BASE, "acme/original")
+    publish(index, BASE, "bo/probe", day=DAY_0 + timedelta(days=1), bases=("acme/original",))
+    two = publish(index, BASE, "cy/probe", day=DAY_5, bases=("acme/original",))
+    assert relations(ask(index, two)) == {
+        "acme/original": Relation.SAME_WEIGHTS,
+        "bo/probe": Relation.SHARED_BASE,
+    }
+
+
+def test_an_author_who_moves_a_model_is_not_derived_from_its_thief(index) -> None:
+    publish(index, BASE, "honest/old")
+    publish(index, w.renamed(BASE), "mallory/copy", day=DAY_0 + timedelta(days=3))
+    moved = publish(index, BASE, "honest/new", day=DAY_5)
+    thief = next(match for match in ask(index, moved).matches if match.repo == "mallory/copy")
+    assert thief.direction is not Direction.REPO_FROM_MATCH
+
+
+def test_mutual_declarations_leave_the_child_declared_and_the_direction_open(index) -> None:
+    publish(index, BASE, "acme/original", bases=("bo/child",))
+    child = publish(index, CHILD, "bo/child", bases=("acme/original",))
+    match = ask(index, child).matches[0]
+    assert match.declared
+    assert match.relation is Relation.DERIVED
+    assert match.direction is Direction.UNKNOWN
+
+
+def test_a_card_that_names_its_own_repo_declares_nothing(index) -> None:
+    publish(index, BASE, "acme/original", bases=("acme/original",))
+    answer = ask(index, index.fingerprint(index.find("acme/original").id))
+    assert answer.verdict.findings == ()
+    assert answer.coverage.ancestors_unread == {}
+
+
+def test_a_child_of_an_older_revision_stays_declared(index) -> None:
+    publish(index, BASE, "acme/original", commit="1" * 40)
+    publish(index, w.strangers(30), "acme/original", day=DAY_0, commit="2" * 40)
+    child = publish(index, CHILD, "bo/child", day=DAY_5, bases=("acme/original",))
+    answer = ask(index, child)
+    assert [(match.repo, match.declared) for match in answer.matches] == [("acme/original", True)]
+    assert answer.verdict.findings == ()
+
+
+def test_a_declared_base_that_came_later_is_a_contradiction(index) -> None:
+    publish(index, CHILD, "bo/child", bases=("acme/base",))
+    publish(index, BASE, "acme/base", day=DAY_5)
+    child = index.fingerprint(index.find("bo/child").id)
+    match = ask(index, child).matches[0]
+    assert match.direction is Direction.UNKNOWN
+    assert "contradiction" in {each.code for each in match.verdict.findings}
+    assert match.verdict.sentence.startswith("bo/child declares acme/base")

@@ -52,7 +52,7 @@ def enter(
     *,
     seen_at: datetime,
     probes: Sequence[Probe],
-    is_newest: bool,
+    is_newest: bool = True,
 ) -> int:
     """Store a revision; the same one again only brings its repo's facts up to date.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from kinprint.index.store import Index, StoredRevision
 
@@ -30,21 +30,25 @@ class Ancestors:
     unread: dict[str, str]
 
     @property
-    def ids(self) -> frozenset[int]:
-        """Revision ids of the indexed ancestors."""
-        return frozenset(each.id for each in self.read)
+    def repos(self) -> frozenset[str]:
+        """Repos of the indexed ancestors; at which revision they were used no card says."""
+        return frozenset(each.repo for each in self.read)
 
 
-def declared_ancestors(index: Index, declared: Sequence[str]) -> Ancestors:
+def declared_ancestors(
+    index: Index, declared: Sequence[str], own_names: Collection[str] = ()
+) -> Ancestors:
     """Follow ``base_model`` from card to card through the index.
 
     Args:
         index: Where cards and reasons are looked up.
         declared: The bases that the first card names.
+        own_names: Ids of the repo whose card it is, which may not be its own ancestor.
     """
     read: dict[int, StoredRevision] = {}
     unread: dict[str, str] = {}
-    level = list(declared)
+    own = {name.lower() for name in own_names}
+    level = [name for name in declared if name.lower() not in own]
     direct = 0
     for depth in range(MAX_DEPTH):
         following: list[str] = []
@@ -52,6 +56,8 @@ def declared_ancestors(index: Index, declared: Sequence[str]) -> Ancestors:
             found = index.find(repo)
             if found is None:
                 unread[repo] = index.why_unread(repo)
+            elif found.repo.lower() in own:
+                continue
             elif found.id not in read and len(read) < MAX_ANCESTORS:
                 read[found.id] = found
                 following += found.declared_bases

@@ -1,19 +1,20 @@
 """What happened to the values of the matched tensors, and whether training can be ruled out.
 
-Only added noise of one scalar σ stands for itself: no honest workflow adds it. Quantisation and
-pruning are what honest authors do to their own fine-tunes, and coarse ones hide a light training
-(measured: two siblings of one base, one of them in int4, z = −0.3), so they rule nothing out.
+Only added noise of one scalar σ stands for itself: training leaves it only where noise is its
+method (differentially private SGD, evolution strategies). Quantisation and pruning are what honest
+authors do to their own fine-tunes, and coarse ones hide a light training (measured: two siblings
+of one base, one of them in int4, z = −0.3), so they rule nothing out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from kinprint.lineage import transforms
-from kinprint.lineage.thresholds import GAIN_TOLERANCE, MIN_MECHANICAL_VIEWS
+from kinprint.lineage.thresholds import CAST_POOLED_SDS, GAIN_TOLERANCE, MIN_MECHANICAL_VIEWS
 from kinprint.lineage.training import structure
-from kinprint.lineage.verdict import Direction, Transform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.differences import Difference
     from kinprint.lineage.training import Structure
+    from kinprint.lineage.verdict import Direction, Transform
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,26 @@ def change_of(
     factors = () if factor is None else (factor,)
     changed = [each for each in found if each.is_changed]
     unresolved = [each for each in found if each.is_below_resolution]
-    if not changed and not unresolved:
+    if not changed and not unresolved and _is_pure_cast(found):
         return Change(untouched=True, is_noise=False, transforms=factors)
     if len(unresolved) >= len(changed):
         reason = (
-            f"In {len(unresolved)} blocks the values differ by less than their number format "
-            "resolves, so noise cannot be told from training."
+            "The values differ by less than their number format resolves, but not as rounding "
+            "alone would leave them: noise cannot be told from training."
         )
         return Change(untouched=False, is_noise=False, transforms=factors, reason=reason)
     kinds, why = _kinds(query, candidate, changed, direction)
     return Change(untouched=False, is_noise=why is None, transforms=(*factors, *kinds), reason=why)
+
+
+def _is_pure_cast(found: Sequence[Difference]) -> bool:
+    """Whether the rounding of all blocks together is what casts leave."""
+    ratios = [(each.cast_ratio, each.cells) for each in found if each.cast_ratio is not None]
+    if not ratios:
+        return True
+    cells = sum(count for _, count in ratios)
+    mean = sum(ratio * count for ratio, count in ratios) / cells
+    return abs(mean - 1) <= CAST_POOLED_SDS * sqrt(2 / cells)
 
 
 def _kinds(
@@ -98,9 +110,9 @@ def _kinds(
             f"Only {pooled.changed} changed blocks; noise is told from training from "
             f"{MIN_MECHANICAL_VIEWS} on."
         )
-    noise = transforms.noised(
-        query, changed, pooled, suspect_is_query=direction is not Direction.MATCH_FROM_REPO
-    )
+    noise = transforms.noised(query, changed, pooled, direction=direction)
+    if noise is None:
+        return [], "The change is no larger than what rounding can leave."
     if noise.figures["one_scalar"] and not noise.figures["proportional"]:
         return [noise], None
     return [noise], (

@@ -27,33 +27,36 @@ def compare(a: Fingerprint, b: Fingerprint, others: Sequence[Fingerprint] = ()) 
         >>> from kinprint import compare, fingerprint_of
         >>> comparison = compare(fingerprint_of("./suspect"), fingerprint_of("./known"))
         >>> comparison.verdict.sentence
-        'suspect holds the same weights as known; only their packaging differs.'
+        'suspect holds the same weights as known, up to rounding; only their packaging differs.'
     """
     matching = Matching(a, b)
-    direction = declared_direction(a, b)
-    explainer = next(
-        (
-            other
-            for other in others
-            if (with_base := Matching(a, other)).claim(n_revisions=1).holds
-            and explains(matching, with_base)
-        ),
-        None,
-    )
+    declared = declares(a, b) or declares(b, a)
+    explainer = next((each for each in others if _explains(matching, each)), None)
     circumstances = Circumstances(
         coverage=Coverage(
             models=1 + len(others), ancestors_unread=_unread([a, b], [a, b, *others])
         ),
-        direction=direction,
-        declared=direction is not Direction.UNKNOWN,
+        by_card=declared_direction(a, b),
+        declared=declared,
+        declared_directly=declared,
         explained_by=None
         if explainer is None
         else explainer.origin.repo or explainer.origin.source,
-        explainer_is_older=explainer is not None
-        and (declares(a, explainer) or declares(b, explainer)),
+        explainer_is_older=explainer is not None and _is_base_of_both(explainer, matching),
     )
     verdict = judge(matching, n_revisions=1 + len(others), circumstances=circumstances)
     return Comparison(a=side(a), b=side(b), verdict=verdict)
+
+
+def _explains(matching: Matching, base: Fingerprint) -> bool:
+    with_base = Matching(matching.query, base)
+    return with_base.claim(n_revisions=1).holds and explains(
+        matching, with_base, is_older=_is_base_of_both(base, matching)
+    )
+
+
+def _is_base_of_both(base: Fingerprint, matching: Matching) -> bool:
+    return declares(matching.query, base) and declares(matching.candidate, base)
 
 
 def declares(child: Fingerprint, parent: Fingerprint) -> bool:

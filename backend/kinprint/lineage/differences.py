@@ -18,7 +18,6 @@ from kinprint.lineage.thresholds import (
     LOSSLESS_FACTOR,
     RESOLUTION_FACTOR,
     SAME_LATTICE_RATIO,
-    SCALED_COSINE,
     TOP_SHARE_NULL,
 )
 
@@ -88,11 +87,19 @@ class Difference:
         if self.eight_bits_or_less:
             return False
         if self.same_lattice:
-            return not self.same_dtype and self.mean_square <= LOSSLESS_FACTOR * self.storage
+            lossless = self.mean_square <= LOSSLESS_FACTOR * self.storage
+            return lossless and (not self.same_dtype or self.pair.negated)
         low, high = CAST_RATIO
         coarser = max(self.query_rounding, self.candidate_rounding)
         both = self.query_rounding + self.candidate_rounding + self.storage
         return low * coarser <= self.mean_square <= high * both
+
+    @property
+    def cast_ratio(self) -> float | None:
+        """Mean square over what a lossy cast leaves; None where the cast was lossless or none."""
+        if self.same_bytes or self.same_lattice:
+            return None
+        return self.mean_square / (self.query_rounding + self.candidate_rounding + self.storage)
 
     @property
     def is_below_resolution(self) -> bool:
@@ -105,9 +112,17 @@ class Difference:
 
     @property
     def is_scaled_copy(self) -> bool:
-        """The only difference is a factor."""
-        off = abs(self.gain - 1) > GAIN_STANDARD_ERRORS * self.gain_se
-        return off and abs(self.cosine) >= SCALED_COSINE and not self.is_rounding
+        """The only difference is a factor: what it leaves is no more than rounding.
+
+        Of the mean square of the difference, (c − 1)² comes from the factor and c²(1/cos² − 1)
+        from everything else.
+        """
+        if self.is_rounding or abs(self.gain - 1) <= GAIN_STANDARD_ERRORS * self.gain_se:
+            return False
+        other = self.gain**2 * (1 / max(self.cosine**2, 1e-12) - 1)
+        left = self.mean_square * other / ((self.gain - 1) ** 2 + other)
+        rounding = max(self.query_rounding, self.candidate_rounding * self.gain**2, self.storage)
+        return left < RESOLUTION_FACTOR * rounding
 
     @property
     def is_changed(self) -> bool:

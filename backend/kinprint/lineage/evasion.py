@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinprint.lineage.thresholds import EVADED_PUBLIC_BITS, EVADED_SECRET_BITS
+from kinprint.lineage.thresholds import EVADED_PUBLIC_BITS, EVADED_SDS, EVADED_SECRET_BITS
 from kinprint.lineage.verdict import Finding
 from kinprint.sketches.distances import HASH_BITS, hamming
 
@@ -60,19 +60,23 @@ def evasion_finding(matching: Matching, partners: Sequence[tuple[Probe, Probe]])
         public_bits = _folded(
             query.blocks.phash[mine.block].tobytes(), candidate.blocks.phash[theirs.block].tobytes()
         )
-        if min(secret_bits, public_bits) <= EVADED_SECRET_BITS and (
-            max(secret_bits, public_bits) > EVADED_PUBLIC_BITS
-        ):
+        near, far = sorted((secret_bits, public_bits))
+        if near <= EVADED_SECRET_BITS and far > EVADED_PUBLIC_BITS and _differ(near, far):
             shaped.append(query.views[query.blocks.view[mine.block]].name)
     if not shaped:
         return None
     return Finding(
         code="shaped_to_evade",
         summary=f"In {len(shaped)} tensors the public hash and this instance's secret hash "
-        "disagree about the match: their sampled rows were changed on purpose, or only they "
-        "were copied.",
+        "disagree about the match: the rows that everybody samples differ from the others.",
         tensors=tuple(shaped),
     )
+
+
+def _differ(near: int, far: int) -> bool:
+    """Whether two distances cannot be two looks at one angle (binomials with a common rate)."""
+    rate = (near + far) / (2 * HASH_BITS)
+    return (far - near) > EVADED_SDS * float(np.sqrt(2 * HASH_BITS * rate * (1 - rate)))
 
 
 def _folded(a: bytes, b: bytes) -> int:

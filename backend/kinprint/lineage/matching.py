@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _ASSIGNMENT_LIMIT = 3_000
 """Above this many undecided views a side the cubic assignment gives way to nearest-first."""
 
+_ROWS_AT_ONCE = 512
+"""Query views whose e-values are held at a time, which bounds the memory of wide experts."""
+
 _LN_2 = float(np.log(2.0))
 
 
@@ -123,11 +126,17 @@ class Matching:
         ]
         return np.array(query_rows, np.intp), np.array(candidate_rows, np.intp)
 
-    @cached_property
-    def ln_e(self) -> NDArray[np.float64]:
-        """float64, same shape as ``bits``: ln e of each pair, the choice of a block paid for."""
-        ln_e = log_e_values()[self.bits]
-        return ln_e - np.where(self._comparisons > 1, _LN_2, 0.0)
+    def ln_e(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return ln e of some query views and all candidate views, the choice of a block paid.
+
+        Args:
+            rows: intp (n,), rows of ``bits``.
+
+        Returns:
+            float64 (n, candidate views).
+        """
+        ln_e = log_e_values()[self.bits[rows]]
+        return np.asarray(ln_e - np.where(self._comparisons[rows] > 1, _LN_2, 0.0))
 
     def claim(self, *, n_revisions: int) -> Claim:
         """Return the claim of common origin among ``n_revisions`` candidates."""
@@ -135,8 +144,11 @@ class Matching:
         per_view = np.full(len(self.query_views), -np.inf)
         some = comparable.any(axis=1)
         if some.any():
-            totals = np.logaddexp.reduce(self.ln_e[some], axis=1)
-            per_view[some] = totals - np.log(comparable[some].sum(axis=1))
+            rows = np.flatnonzero(some)
+            for first in range(0, len(rows), _ROWS_AT_ONCE):
+                chunk = rows[first : first + _ROWS_AT_ONCE]
+                totals = np.logaddexp.reduce(self.ln_e(chunk), axis=1)
+                per_view[chunk] = totals - np.log(comparable[chunk].sum(axis=1))
         return claim(per_view, view_groups(self.query), n_revisions=n_revisions)
 
     @cached_property
@@ -205,6 +217,9 @@ class Matching:
             if i is not None and j is not None:
                 blocks.append((int(each.query_blocks[i]), int(each.candidate_blocks[j])))
                 distances.append(int(each.distance[i, j]))
+        ln_e = log_e_values()[self.bits[row, col]]
+        if len(blocks) > 1:
+            ln_e -= _LN_2
         best = min(distances, key=lambda d: min(d, HASH_BITS - d))
         return Pair(
             query=query_view,
@@ -216,14 +231,14 @@ class Matching:
                 self.query.blocks.digest[i].tobytes() == self.candidate.blocks.digest[j].tobytes()
                 for i, j in blocks
             ),
-            accepted=bool(self._odds[row, col] > 0),
+            accepted=bool(ln_e > self._ln_choices[row]),
         )
 
     @cached_property
-    def _odds(self) -> NDArray[np.float64]:
-        """Ln e of each pair less ln of the number of candidate views it was chosen from."""
-        comparable = (self.bits != NOT_COMPARABLE).sum(axis=1, keepdims=True)
-        return np.asarray(self.ln_e - np.log(np.maximum(comparable, 1)))
+    def _ln_choices(self) -> NDArray[np.float64]:
+        """float64 (query views,): ln of the number of candidate views each was chosen from."""
+        comparable = (self.bits != NOT_COMPARABLE).sum(axis=1)
+        return np.asarray(np.log(np.maximum(comparable, 1)))
 
     @cached_property
     def accepted(self) -> tuple[Pair, ...]:

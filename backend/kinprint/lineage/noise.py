@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from kinprint.lineage.thresholds import FIT_LEVEL
+from kinprint.lineage.verdict import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ class Sigma:
 
 
 def noise_sigma(
-    changed: Sequence[Difference], stds: Sequence[float], *, suspect_is_query: bool
+    changed: Sequence[Difference], stds: Sequence[float], *, direction: Direction
 ) -> Sigma:
     """Estimate σ from the changed blocks.
 
@@ -55,16 +56,12 @@ def noise_sigma(
     Args:
         changed: Differences above the resolution; at least one.
         stds: Standard deviation of each block's weights, same order.
-        suspect_is_query: The query's dtype did the rounding, not the candidate's.
+        direction: Which side came later and so did the rounding; where nobody knows, the coarser
+            format is taken to be the later one.
     """
     cells = np.array([each.cells for each in changed], np.float64)
     raw = np.array([each.mean_square for each in changed])
-    rounding = np.array(
-        [
-            (each.query_rounding if suspect_is_query else each.candidate_rounding) + each.storage
-            for each in changed
-        ]
-    )
+    rounding = np.array([_suspects_rounding(each, direction) + each.storage for each in changed])
     total = float(cells.sum())
     pooled_raw = float(np.average(raw, weights=cells))
     pooled = float(np.average(raw - rounding, weights=cells))
@@ -83,6 +80,14 @@ def noise_sigma(
         proportional=proportional,
         relative=float(np.median(np.sqrt(variance / squares))),
     )
+
+
+def _suspects_rounding(each: Difference, direction: Direction) -> float:
+    if direction is Direction.REPO_FROM_MATCH:
+        return each.query_rounding
+    if direction is Direction.MATCH_FROM_REPO:
+        return each.candidate_rounding
+    return max(each.query_rounding, each.candidate_rounding)
 
 
 def _fits(variances: NDArray[np.float64], cells: NDArray[np.float64]) -> tuple[float, bool]:

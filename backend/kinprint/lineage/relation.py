@@ -18,7 +18,6 @@ from kinprint.lineage.differences import differences
 from kinprint.lineage.rename_map import rename_map
 from kinprint.lineage.thresholds import (
     MIN_GROUPS_FOR,
-    SAME_WEIGHTS_SHARE,
     SHARED_PART_BITS,
     WHOLE_MODEL_SHARE,
 )
@@ -45,17 +44,38 @@ class Circumstances:
 
     Attributes:
         coverage: What the answer rests on.
-        direction: Which side came from the other, by proven time or by declaration.
-        declared: The child declares the parent, directly or through its own declared bases.
+        by_time: Which side came from the other if one came from it, by proven time.
+        by_card: The same by declaration; unknown if neither or both declare the other.
+        declared: One side declares the other, directly or through its declared bases.
+        declared_directly: Its own card does.
         explained_by: A third model that explains all that the two share.
-        explainer_is_older: It is an older one, so a base of both.
+        explainer_is_older: It is older than both, so a base of both.
     """
 
     coverage: Coverage
-    direction: Direction = Direction.UNKNOWN
+    by_time: Direction = Direction.UNKNOWN
+    by_card: Direction = Direction.UNKNOWN
     declared: bool = False
+    declared_directly: bool = False
     explained_by: str | None = None
     explainer_is_older: bool = False
+
+    @property
+    def direction(self) -> Direction:
+        """Which side came from the other; unknown where time and card contradict each other."""
+        if self.is_contradiction:
+            return Direction.UNKNOWN
+        return self.by_card if self.by_time is Direction.UNKNOWN else self.by_time
+
+    @property
+    def is_contradiction(self) -> bool:
+        """The declared child came provably first."""
+        return Direction.UNKNOWN not in (self.by_time, self.by_card) and (
+            self.by_time is not self.by_card
+        )
+
+
+_DIRECTED = frozenset({Relation.SAME_WEIGHTS, Relation.DERIVED, Relation.MERGED})
 
 
 def judge(matching: Matching, *, n_revisions: int, circumstances: Circumstances) -> Verdict:
@@ -124,13 +144,16 @@ def _relation(
     matching: Matching, change: Change, circumstances: Circumstances
 ) -> tuple[Relation, str | None]:
     low, high = sorted((matching.query_share, matching.candidate_share))
-    if change.untouched and low >= SAME_WEIGHTS_SHARE:
+    whole = change.untouched and low == 1.0
+    if circumstances.declared_directly:
+        return (Relation.SAME_WEIGHTS if whole else Relation.DERIVED), None
+    if circumstances.explained_by is not None and circumstances.explainer_is_older:
+        return Relation.SHARED_BASE, None
+    if whole:
         return Relation.SAME_WEIGHTS, None
     if circumstances.declared:
         return Relation.DERIVED, None
     if circumstances.explained_by is not None:
-        if circumstances.explainer_is_older:
-            return Relation.SHARED_BASE, None
         return Relation.RELATED, (
             f"All that is shared is shared with {circumstances.explained_by} as well."
         )
@@ -138,7 +161,8 @@ def _relation(
         return Relation.RELATED, _with_unread_bases(change.reason, circumstances.coverage)
     if change.is_noise and low >= WHOLE_MODEL_SHARE:
         return Relation.DERIVED, None
-    if change.untouched and high >= SAME_WEIGHTS_SHARE and low >= WHOLE_MODEL_SHARE:
+    contained = change.untouched and high == 1.0 and low >= WHOLE_MODEL_SHARE
+    if contained and not circumstances.coverage.ancestors_unread:
         return Relation.DERIVED, None
     if np.median([pair.hamming_bits for pair in matching.accepted]) > SHARED_PART_BITS:
         return Relation.RELATED, "Few tensors match, and those only from afar."
@@ -164,9 +188,11 @@ def _verdict(
     rename_map: tuple[TensorPair, ...] = (),
 ) -> Verdict:
     a, b = name_of(matching.query), name_of(matching.candidate)
-    direction = circumstances.direction if related else Direction.UNKNOWN
-    child = {Direction.REPO_FROM_MATCH: a, Direction.MATCH_FROM_REPO: b}.get(direction)
     declared = circumstances.declared and related
+    # The other relations are symmetric: neither side came from the other.
+    direction = circumstances.direction if relation in _DIRECTED else Direction.UNKNOWN
+    told_by = circumstances.by_card if declared else direction
+    child = {Direction.REPO_FROM_MATCH: a, Direction.MATCH_FROM_REPO: b}.get(told_by)
     return Verdict(
         relation=relation,
         sentence=sentence(
@@ -177,6 +203,7 @@ def _verdict(
             base=circumstances.explained_by,
             child=child,
             declared=declared,
+            directly=circumstances.declared_directly,
         ),
         reason=reason,
         declared=declared,
@@ -191,8 +218,20 @@ def _verdict(
         shared_fraction=matching.query_share if related else 0.0,
         transforms=transforms,
         rename_map=rename_map,
-        findings=_findings(matching),
+        findings=(*_contradiction(circumstances, related=related), *_findings(matching)),
         coverage=circumstances.coverage,
+    )
+
+
+def _contradiction(circumstances: Circumstances, *, related: bool) -> tuple[Finding, ...]:
+    if not (related and circumstances.is_contradiction):
+        return ()
+    return (
+        Finding(
+            code="contradiction",
+            summary="The side that declares the other as its base was seen before the other was "
+            "published.",
+        ),
     )
 
 

@@ -37,12 +37,20 @@ def residual_cosine(with_match: Matching, with_base: Matching) -> float | None:
     return float(np.mean(cosines)) if cosines else None
 
 
-def explains(with_match: Matching, with_base: Matching) -> bool:
-    """Whether all that query and match share is explained by the third model."""
-    cosine = residual_cosine(with_match, with_base)
+def explains(with_match: Matching, with_base: Matching, *, is_older: bool) -> bool:
+    """Whether all that query and match share is explained by the third model.
+
+    Args:
+        with_match: The query compared with the match.
+        with_base: The same query compared with the third model.
+        is_older: The third model is older than both. Then parts that one of them kept unchanged
+            are its parts; otherwise two mirrors could excuse each other's copies.
+    """
     covered = {pair.query for pair in with_base.accepted}
-    all_covered = all(pair.query in covered for pair in with_match.accepted)
-    return cosine is not None and cosine < EXPLAINED_COSINE and all_covered
+    if not all(pair.query in covered for pair in with_match.accepted):
+        return False
+    cosine = residual_cosine(with_match, with_base)
+    return is_older if cosine is None else cosine < EXPLAINED_COSINE
 
 
 def _block_cosines(

@@ -97,7 +97,8 @@ def similar(
         'No relative of suspect was found among 0 models.'
     """
     size = index.size()
-    ancestors = declared_ancestors(index, fingerprint.origin.declared_bases)
+    origin = fingerprint.origin
+    ancestors = declared_ancestors(index, origin.declared_bases, own_names=_names(fingerprint))
     kin = _claimed(index, fingerprint, ancestors, size)
     mine = Interval(**index.interval(fingerprint)._asdict())
     look_up = _LookUp(index, fingerprint, mine, ancestors, size, kin, evidence_base_url)
@@ -107,7 +108,7 @@ def similar(
     verdict = matches[0].verdict if matches else _nothing_found(fingerprint, size, coverage)
     return Similar(
         repo=name_of(fingerprint),
-        revision=fingerprint.origin.revision,
+        revision=origin.revision,
         verdict=_with_finding(verdict, _unmeasured_bases(ancestors, kin)),
         matches=tuple(matches),
         coverage=coverage,
@@ -123,7 +124,7 @@ def _claimed(
         revisions.setdefault(candidate.revision_id, index.revision(candidate.revision_id))
     kin = []
     for revision in revisions.values():
-        if revision.repo == fingerprint.origin.repo:
+        if revision.repo.lower() in _names(fingerprint):
             continue
         matching = Matching(fingerprint, index.fingerprint(revision.id))
         if matching.claim(n_revisions=size.revisions).holds:
@@ -131,7 +132,9 @@ def _claimed(
                 _Kin(
                     revision=revision,
                     matching=matching,
-                    ancestors=declared_ancestors(index, revision.declared_bases),
+                    ancestors=declared_ancestors(
+                        index, revision.declared_bases, own_names=[revision.repo]
+                    ),
                     first=Interval(**index.interval(matching.candidate)._asdict()),
                 )
             )
@@ -140,12 +143,18 @@ def _claimed(
 
 def _match(each: _Kin, look_up: _LookUp) -> Match:
     fingerprint, ancestors = look_up.fingerprint, look_up.ancestors
-    child_of_match = each.revision.id in ancestors.ids
-    declared = child_of_match != _names_among(fingerprint, each)
-    direction = direction_by_time(look_up.first, each.first)
-    if declared and direction is Direction.UNKNOWN:
-        direction = Direction.REPO_FROM_MATCH if child_of_match else Direction.MATCH_FROM_REPO
-    explainer = _explainer(each, look_up.kin)
+    upwards = each.revision.repo in ancestors.repos
+    downwards = not _names(fingerprint).isdisjoint(
+        base.lower() for base in (*each.revision.declared_bases, *each.ancestors.repos)
+    )
+    directly = each.revision.repo in {base.repo for base in ancestors.read[: ancestors.direct]}
+    directly |= not _names(fingerprint).isdisjoint(
+        base.lower() for base in each.revision.declared_bases
+    )
+    by_card = Direction.UNKNOWN
+    if upwards != downwards:
+        by_card = Direction.REPO_FROM_MATCH if upwards else Direction.MATCH_FROM_REPO
+    explainer = _explainer(each, look_up)
     both = Ancestors(
         read=(*ancestors.read, *each.ancestors.read),
         direct=ancestors.direct,
@@ -156,10 +165,12 @@ def _match(each: _Kin, look_up: _LookUp) -> Match:
         n_revisions=look_up.size.revisions,
         circumstances=Circumstances(
             coverage=coverage_of(look_up.size, both),
-            direction=direction,
-            declared=declared,
+            by_time=direction_by_time(look_up.first, each.first),
+            by_card=by_card,
+            declared=upwards or downwards,
+            declared_directly=directly,
             explained_by=None if explainer is None else explainer.revision.repo,
-            explainer_is_older=explainer is not None and _is_older(explainer, each),
+            explainer_is_older=explainer is not None and _is_older(explainer, each, look_up),
         ),
     )
     verdict = _with_finding(verdict, _evasion(each, look_up))
@@ -203,32 +214,40 @@ def _with_finding(verdict: Verdict, finding: Finding | None) -> Verdict:
     return verdict.model_copy(update={"findings": (*verdict.findings, finding)})
 
 
-def _names_among(fingerprint: Fingerprint, each: _Kin) -> bool:
-    """Whether the match declares the repo asked about, directly or through its bases."""
+def _names(fingerprint: Fingerprint) -> frozenset[str]:
+    """All ids of the repo asked about, in lower case."""
     origin = fingerprint.origin
-    names = {name.lower() for name in (origin.repo, *origin.aliases) if name}
-    declared = {base.lower() for base in each.revision.declared_bases}
-    through = {revision.repo.lower() for revision in each.ancestors.read}
-    return not names.isdisjoint(declared | through)
+    return frozenset(name.lower() for name in (origin.repo, *origin.aliases) if name)
 
 
-def _explainer(each: _Kin, kin: Sequence[_Kin]) -> _Kin | None:
-    """The third model that explains what is shared: an older one if there is any."""
+def _explainer(each: _Kin, look_up: _LookUp) -> _Kin | None:
+    """The third model that explains what is shared: one older than both if there is any."""
     others = sorted(
-        (other for other in kin if other.revision.id != each.revision.id),
-        key=lambda other: (not _is_older(other, each), -other.matching.query_share),
+        (
+            (not _is_older(other, each, look_up), -other.matching.query_share, number, other)
+            for number, other in enumerate(look_up.kin)
+            if other.revision.repo != each.revision.repo
+        ),
     )
     return next(
-        (other for other in others[:_EXPLAINERS] if explains(each.matching, other.matching)), None
+        (
+            other
+            for younger, _, _, other in others[:_EXPLAINERS]
+            if explains(each.matching, other.matching, is_older=not younger)
+        ),
+        None,
     )
 
 
-def _is_older(base: _Kin, each: _Kin) -> bool:
-    """Whether the match declares the third model, or came provably after it."""
-    return (
-        base.revision.id in each.ancestors.ids
-        or direction_by_time(each.first, base.first) is Direction.REPO_FROM_MATCH
+def _is_older(base: _Kin, each: _Kin, look_up: _LookUp) -> bool:
+    """Whether a third model is older than both: each declares it, or came provably after it."""
+    of_match = base.revision.repo in each.ancestors.repos or (
+        direction_by_time(each.first, base.first) is Direction.REPO_FROM_MATCH
     )
+    of_query = base.revision.repo in look_up.ancestors.repos or (
+        direction_by_time(look_up.first, base.first) is Direction.REPO_FROM_MATCH
+    )
+    return of_match and of_query
 
 
 def _nearest_ancestor_first(match: Match) -> tuple[int, int, float]:
@@ -261,9 +280,9 @@ def _nothing_found(fingerprint: Fingerprint, size: IndexSize, coverage: Coverage
 
 
 def _unmeasured_bases(ancestors: Ancestors, kin: Sequence[_Kin]) -> Finding | None:
-    found = {each.revision.id for each in kin}
+    found = {each.revision.repo for each in kin}
     direct = ancestors.read[: ancestors.direct]
-    missing = [each.repo for each in direct if each.id not in found]
+    missing = [each.repo for each in direct if each.repo not in found]
     if not missing:
         return None
     return Finding(

@@ -33,10 +33,6 @@ WHOLE_MODEL_SHARE = 0.5
 """At or above this share of both sides' evidence parameters the models are compared as wholes;
 below it they share parts. A CLIP tower is 4 % of a LLaVA, a twin with half the layers 60 %."""
 
-SAME_WEIGHTS_SHARE = 0.95
-"""Untouched views must cover this share of both sides for `same_weights`; the rest leaves room
-for a new head or a longer vocabulary."""
-
 RESOLUTION_FACTOR = 16.0
 """A difference below this multiple of the larger rounding variance is not told from rounding:
 measured at 1/7080 under bf16, sigma is right within 1 % above it and 30 % off below."""
@@ -44,6 +40,10 @@ measured at 1/7080 under bf16, sigma is right within 1 % above it and 30 % off b
 CAST_RATIO = (0.7, 1.4)
 """Mean square of a pure cast's difference over the expected rounding variance. Measured 0.97 to
 1.03 over 36 views; a single view of 240 degrees of freedom stays within 0.7 to 1.4 (4.5 sd)."""
+
+CAST_POOLED_SDS = 5.0
+"""A cast's ratio, pooled over all blocks, must be 1 within this many of its sds: a training of a
+third of the rounding's size shows over 290 views, in one block it does not."""
 
 SAME_LATTICE_RATIO = 1.2
 """Rounding variances within this ratio mean one dtype: the next finer float is 64 times finer
@@ -90,9 +90,6 @@ SHARED_PART_BITS = 64
 """Median distance up to which matched views count as a shared part; where a model matches only
 here and there at more than that, the near views are a selection and say nothing of the rest."""
 
-SCALED_COSINE = 0.9999
-"""A view whose only difference is a factor keeps this cosine with its original."""
-
 PRUNED_ZEROS = 0.05
 """Additional share of exact zeros that is called pruning; trained weights have below 1e-4."""
 
@@ -112,6 +109,11 @@ EVADED_SECRET_BITS = 85
 EVADED_PUBLIC_BITS = 96
 """A partner near under the secret key but a stranger under the public one was shaped to evade;
 a public match that the secret key does not see was spliced. Strangers reach 85 bits in 1e-7."""
+
+EVADED_SDS = 6.0
+"""Two hashes of one angle scatter by up to 8 bits each, so they disagree only beyond this many
+sds of their difference. Simulated: no twin of correlation 0.3 to 0.5 in 200,000; a shaped copy
+(2 bits against 128) lies at 13."""
 
 SMALL_INDEX_MODELS = 50
 """Below this many models "nothing found" says little; answers then name `index bootstrap`."""

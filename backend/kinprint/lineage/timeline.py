@@ -11,12 +11,15 @@ if TYPE_CHECKING:
 
 
 def direction_by_time(repo: Interval, match: Interval) -> Direction:
-    """Return who came first if the intervals prove it: one ends before the other begins."""
-    if _is_before(match, repo):
-        return Direction.REPO_FROM_MATCH
-    if _is_before(repo, match):
-        return Direction.MATCH_FROM_REPO
-    return Direction.UNKNOWN
+    """Return who came first if the intervals prove it: one ends before the other begins.
+
+    Weights that were seen elsewhere before their repo was made have an interval that ends before
+    it begins; with two of those both orders seem proven, and neither is.
+    """
+    match_first, repo_first = _is_before(match, repo), _is_before(repo, match)
+    if match_first == repo_first:
+        return Direction.UNKNOWN
+    return Direction.REPO_FROM_MATCH if match_first else Direction.MATCH_FROM_REPO
 
 
 def _is_before(first: Interval, second: Interval) -> bool:

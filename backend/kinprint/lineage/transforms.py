@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kinprint.lineage.differences import Difference
     from kinprint.lineage.matching import Pair
     from kinprint.lineage.training import Structure
-    from kinprint.lineage.verdict import TensorPair
+    from kinprint.lineage.verdict import Direction, TensorPair
 
 
 def renamed(rename_map: Sequence[TensorPair]) -> Transform | None:
@@ -183,11 +183,13 @@ def noised(
     changed: Sequence[Difference],
     structure: Structure,
     *,
-    suspect_is_query: bool,
-) -> Transform:
-    """The changed blocks differ by what looks like added noise."""
+    direction: Direction,
+) -> Transform | None:
+    """The changed blocks differ by what looks like added noise; None if it may be rounding."""
     stds = [float(query.blocks.std[each.pair.blocks[0][0]]) for each in changed]
-    noise = noise_sigma(changed, stds, suspect_is_query=suspect_is_query)
+    noise = noise_sigma(changed, stds, direction=direction)
+    if noise.low <= 0:
+        return None
     kind = "the same scalar σ in every tensor" if noise.one_scalar else "σ differs between tensors"
     return Transform(
         name="noised",

@@ -100,7 +100,11 @@ class Finding(_Frozen):
     """Something a person should know that is neither relation nor transform."""
 
     code: Literal[
-        "shaped_to_evade", "generated_tensors", "declared_base_not_measured", "identical_files"
+        "shaped_to_evade",
+        "generated_tensors",
+        "declared_base_not_measured",
+        "identical_files",
+        "contradiction",
     ]
     summary: str
     tensors: tuple[str, ...] = ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from kinprint.lineage.verdict import Relation
 
 _SENTENCES = {
-    Relation.SAME_WEIGHTS: "{a} holds the same weights as {b}; only their packaging differs.",
-    Relation.DERIVED: "{a} and {b} hold one set of weights, changed afterwards in one of them.",
+    Relation.SAME_WEIGHTS: "{a} holds the same weights as {b}, up to rounding; only their "
+    "packaging differs.",
+    Relation.DERIVED: "{a} and {b} hold one set of weights, changed afterwards in one of them "
+    "or in both.",
     Relation.MERGED: "{a} is a mixture that contains {b}.",
     Relation.SHARES_PARTS: "{a} and {b} share whole parts ({share:.0%} of {a}), not the rest.",
     Relation.SHARED_BASE: "What {a} and {b} share, both have from {base}.",
@@ -19,6 +21,7 @@ _SENTENCES = {
 
 _DERIVED_FROM = "{child} looks derived from {parent}."
 _DECLARED = "{child} declares {parent} as its base, and its weights confirm it."
+_THROUGH = "{child} declares {parent} through its bases, and its weights confirm it."
 
 
 def sentence(
@@ -30,6 +33,7 @@ def sentence(
     base: str | None = None,
     child: str | None = None,
     declared: bool = False,
+    directly: bool = False,
 ) -> str:
     """Return the verdict in a sentence.
 
@@ -41,8 +45,10 @@ def sentence(
         base: The older third model, for `shared_base`.
         child: Whichever of ``a`` and ``b`` came from the other, where that is known.
         declared: The child declares the parent.
+        directly: Its own card does, not only those of its bases.
     """
     if relation is Relation.DERIVED and child is not None:
-        template = _DECLARED if declared else _DERIVED_FROM
+        confirmed = _DECLARED if directly else _THROUGH
+        template = confirmed if declared else _DERIVED_FROM
         return template.format(child=child, parent=b if child == a else a)
     return _SENTENCES[relation].format(a=a, b=b, share=share, base=base)
