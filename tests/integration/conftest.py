@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from huggingface_hub import close_session, constants
+from huggingface_hub import constants, set_client_factory
+from huggingface_hub.utils._http import default_client_factory
 
 from hub_standin import HubStandIn
 from kinprint.settings import settings
@@ -34,9 +35,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubStandIn]
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub-cache"))
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
-        close_session()
+        # A test before this one may have left Kinprint's client, which trusts another stand-in.
+        set_client_factory(default_client_factory)
         yield hub
-        close_session()
+        set_client_factory(default_client_factory)
 
 
 @pytest.fixture
