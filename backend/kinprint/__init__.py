@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.source import fingerprint_of
     from kinprint.index.store import Index
     from kinprint.lineage.compare import compare
+    from kinprint.lineage.evidence.record import Comparison
     from kinprint.lineage.similar import similar
-    from kinprint.lineage.verdict import Comparison, Similar, Verdict
+    from kinprint.lineage.verdict import Similar, Verdict
 
 __all__ = [
     "Comparison",
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Comparison": ("kinprint.lineage.verdict", "Comparison"),
+    "Comparison": ("kinprint.lineage.evidence.record", "Comparison"),
     "Fingerprint": ("kinprint.fingerprint.record", "Fingerprint"),
     "Index": ("kinprint.index.store", "Index"),
     "KinprintError": ("kinprint.errors", "KinprintError"),

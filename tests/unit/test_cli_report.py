@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from kinprint.cli.report import RENAME_LINES, show_comparison
+from kinprint.lineage.evidence.record import Comparison
 from kinprint.lineage.verdict import (
-    Comparison,
     Coverage,
     Relation,
     Side,

@@ -16,8 +16,8 @@ from kinprint.lineage.verdict import CLAIMS, Direction, Relation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kinprint.lineage.evidence.record import Comparison
     from kinprint.lineage.verdict import (
-        Comparison,
         Interval,
         Match,
         Similar,

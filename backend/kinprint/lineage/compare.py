@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kinprint.lineage.evidence.record import Comparison
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.residuals import explains
-from kinprint.lineage.verdict import Comparison, Coverage, Direction, Interval, Side
+from kinprint.lineage.verdict import Coverage, Direction, Interval, Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

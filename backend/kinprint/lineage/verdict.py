@@ -198,26 +198,6 @@ class Verdict(_Frozen):
     coverage: Coverage
 
 
-class Comparison(_Frozen):
-    """Two sides and the verdict on them; what ``compare --json`` prints.
-
-    Attributes:
-        a: The side asked about.
-        b: The other side.
-        verdict: What is claimed of them.
-
-    Example:
-        >>> from kinprint import Comparison, compare, fingerprint_of
-        >>> comparison = compare(fingerprint_of("./suspect"), fingerprint_of("./known"))
-        >>> isinstance(comparison, Comparison), comparison.a.source
-        (True, 'suspect')
-    """
-
-    a: Side
-    b: Side
-    verdict: Verdict
-
-
 class Match(_Frozen):
     """One indexed model that the repo shares weights with.
 

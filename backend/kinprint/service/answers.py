@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
     from kinprint.checkpoints.tensors import Origin
     from kinprint.index.store import StoredRevision
-    from kinprint.lineage.verdict import Comparison, Coverage
+    from kinprint.lineage.evidence.record import Comparison
+    from kinprint.lineage.verdict import Coverage
     from kinprint.service.instance import Instance
 
 log = logging.getLogger(__name__)

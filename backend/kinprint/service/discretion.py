@@ -9,7 +9,8 @@ from kinprint.checkpoints.tensors import Visibility
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kinprint.lineage.verdict import Comparison, Match, Similar, Transform, Verdict
+    from kinprint.lineage.evidence.record import Comparison
+    from kinprint.lineage.verdict import Match, Similar, Transform, Verdict
 
 
 def discreet_similar(answer: Similar, is_gated: Callable[[str], bool]) -> Similar:

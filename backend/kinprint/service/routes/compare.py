@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response  # noqa: TC002 - the framework reads the annotation
 
-from kinprint.lineage.verdict import Comparison
+from kinprint.lineage.evidence.record import Comparison
 from kinprint.service.asking import asker_of, reply
 from kinprint.service.schemas import CompareBody, ErrorAnswer, Pending
 
