@@ -76,6 +76,9 @@ def hub() -> Iterator[HubStandIn]:
 
 StartServer = "Callable[..., Server]"
 
+HEARS_CTRL_C = ("env", "--default-signal=INT")
+"""A shell without job control starts background jobs deaf to SIGINT, and so their children."""
+
 
 @pytest.fixture(scope="module")
 def start(hub: HubStandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
@@ -89,7 +92,7 @@ def start(hub: HubStandIn, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             **variables,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "kinprint.cli", "serve", *arguments],
+            [*HEARS_CTRL_C, sys.executable, "-m", "kinprint.cli", "serve", *arguments],
             env=environ,
             stdout=subprocess.PIPE,
             text=True,
