@@ -17,6 +17,7 @@ from kinprint.checkpoints.open import open_checkpoint
 from kinprint.checkpoints.source import HubSource, LocalSource
 from kinprint.fingerprint.file import to_bytes
 from kinprint.fingerprint.probes import probe_targets, read_probes
+from kinprint.fingerprint.record import Depth
 from kinprint.fingerprint.take import take
 
 REPO = "acme-research/shaped-like-8b"
@@ -31,6 +32,7 @@ def main() -> None:
         folder = make_checkpoint(Path(temporary) / "checkpoint")
         stored = bytes_stored(folder)
         blocks, with_probes, size = _bytes_read(folder)
+        screen = _bytes_screened(folder)
         disk_s = min(_seconds(str(folder)) for _ in range(REPEATS))
         line_s = min(_over_the_line(folder) for _ in range(REPEATS))
     print_table(
@@ -39,6 +41,7 @@ def main() -> None:
         [
             ("bytes, public blocks", _mb(blocks), "", _mb(stored)),
             ("bytes, with 24 secret probes", _mb(with_probes), "25.0 MB", _mb(stored)),
+            ("bytes, screen", _mb(screen), "2.0 MB", _mb(stored)),
             ("share of the checkpoint", f"{with_probes / stored:.2%}", "", "100 %"),
             ("fingerprint file", _mb(size), "", "–"),
             ("seconds from disk", f"{disk_s:.2f}", "2", "–"),
@@ -69,6 +72,12 @@ def _bytes_read(folder: Path) -> tuple[int, int, int]:
         blocks = checkpoint.bytes_read
         read_probes(checkpoint, fingerprint, KEY, probe_targets(fingerprint, KEY))
         return blocks, checkpoint.bytes_read, len(to_bytes(fingerprint))
+
+
+def _bytes_screened(folder: Path) -> int:
+    with closing(open_checkpoint(LocalSource(folder))) as checkpoint:
+        take(checkpoint, depth=Depth.SCREEN)
+        return checkpoint.bytes_read
 
 
 def _over_the_line(folder: Path) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinprint.checkpoints.tensors import Origin, Visibility
+from kinprint.fingerprint.record import Depth
 from kinprint.fingerprint.take import take
 from memory_checkpoint import MemoryCheckpoint
 
@@ -99,6 +100,7 @@ def fingerprint(
     created_at: datetime | None = None,
     commit: str = "a" * 40,
     visibility: Visibility | None = None,
+    depth: Depth = Depth.FULL,
 ) -> Fingerprint:
     """The fingerprint of made-up weights, local or published as ``repo``."""
     default = Visibility.PUBLIC if repo else Visibility.LOCAL
@@ -111,4 +113,4 @@ def fingerprint(
         declared_bases=bases,
     )
     arrays = {name: (value, dtype) for name, value in weights.items()}
-    return take(MemoryCheckpoint(arrays, origin=origin))
+    return take(MemoryCheckpoint(arrays, origin=origin), depth=depth)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from kinprint.cli.output import json_option, print_json
+from kinprint.cli.output import json_option, print_json, screen_option
 from kinprint.cli.progress import fingerprint_with_bar
 from kinprint.cli.report import console
 from kinprint.fingerprint.file import digest_of, save
+from kinprint.fingerprint.record import Depth
 
 
 @click.command()
@@ -21,13 +22,16 @@ from kinprint.fingerprint.file import digest_of, save
     type=click.Path(dir_okay=False, path_type=Path),
     help="Safetensors file to write.",
 )
+@screen_option
 @json_option
-def fingerprint(src: str, output: Path, as_json: bool) -> None:
+def fingerprint(src: str, output: Path, screen: bool, as_json: bool) -> None:
     """Sketch SRC into one small file that stands for its weights.
 
     SRC is a directory, a file, or owner/name[@revision]; of a Hub repo only small ranges are read.
     """
-    taken = fingerprint_with_bar(src, quiet=as_json)
+    depth = Depth.SCREEN if screen else Depth.FULL
+    taken = fingerprint_with_bar(src, quiet=as_json, depth=depth)
+    sketched = len(set(taken.blocks.view.tolist()) | set(taken.vectors.view.tolist()))
     save(taken, output)
     bytes_stored = output.stat().st_size
     if as_json:
@@ -45,8 +49,9 @@ def fingerprint(src: str, output: Path, as_json: bool) -> None:
         return
     # A wide name must not be wrapped in the middle, so that it can be copied.
     console().print(
-        f"{output}: {len(taken.views):,} tensors sketched; {taken.bytes_read:,} bytes read, "
-        f"{bytes_stored:,} bytes stored.\nDigest of the weights: {digest_of(taken)}",
+        f"{output}: {sketched:,} of {len(taken.views):,} tensors sketched; "
+        f"{taken.bytes_read:,} bytes read, {bytes_stored:,} bytes stored.\n"
+        f"Digest of the weights: {digest_of(taken)}",
         soft_wrap=True,
         markup=False,
     )

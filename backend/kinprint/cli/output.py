@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 CLAIMED_EXIT_CODE = 10
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+screen_option = click.option(
+    "--screen",
+    is_flag=True,
+    help="Read only a few matrices, at most 2 MB: enough to see a relative, not of what kind.",
+)
 exit_code_option = click.option(
     "--exit-code", is_flag=True, help="Leave with 10 when a relation is claimed."
 )

@@ -16,6 +16,7 @@ from rich.progress import (
 )
 
 from kinprint.cli.failure import one_line
+from kinprint.fingerprint.record import Depth
 from kinprint.fingerprint.source import fingerprint_of
 
 if TYPE_CHECKING:
@@ -56,11 +57,11 @@ def reading_bar(label: str, *, quiet: bool) -> Iterator[OnBytes | None]:
         yield on_bytes
 
 
-def fingerprint_with_bar(source: str, *, quiet: bool) -> Fingerprint:
+def fingerprint_with_bar(source: str, *, quiet: bool, depth: Depth = Depth.FULL) -> Fingerprint:
     """Load or take the fingerprint of SRC, drawing a bar.
 
     Raises:
         KinprintError: SRC is not there or cannot be read.
     """
     with reading_bar(source, quiet=quiet) as on_bytes:
-        return fingerprint_of(source, progress=on_bytes)
+        return fingerprint_of(source, depth=depth, progress=on_bytes)

@@ -8,10 +8,17 @@ import click
 
 from kinprint import clock
 from kinprint.checkpoints.source import HubSource, parse_source
-from kinprint.cli.output import exit_code_option, json_option, leave, print_json
+from kinprint.cli.output import (
+    exit_code_option,
+    json_option,
+    leave,
+    print_json,
+    screen_option,
+)
 from kinprint.cli.progress import fingerprint_with_bar, reading_bar
 from kinprint.cli.report import console, show_similar
 from kinprint.errors import NotPublicError, RevisionNotFoundError
+from kinprint.fingerprint.record import Depth
 from kinprint.lineage.similar import similar as find_similar
 from kinprint.service.instance import Instance
 from kinprint.service.reading import read_into_index
@@ -24,18 +31,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("src")
+@screen_option
 @json_option
 @exit_code_option
-def similar(src: str, as_json: bool, exit_code: bool) -> None:
+def similar(src: str, screen: bool, as_json: bool, exit_code: bool) -> None:
     """Find the models in the index that SRC shares weights with.
 
     SRC is a directory, a file, a fingerprint file, or owner/name[@revision]. A public repo enters
-    the index, with its declared ancestors; anything else is only compared.
+    the index, with its declared ancestors; anything else is only compared, and so is a screen.
     """
     with Instance.open(settings()) as instance:
         answer = find_similar(
             instance.index,
-            _fingerprint(instance, src, quiet=as_json),
+            fingerprint_with_bar(src, quiet=as_json, depth=Depth.SCREEN)
+            if screen
+            else _fingerprint(instance, src, quiet=as_json),
             checked_at=clock.now(),
             evidence_base_url=instance.address,
         )

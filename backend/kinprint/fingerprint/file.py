@@ -22,6 +22,7 @@ from kinprint.errors import FingerprintError, MissingError
 from kinprint.fingerprint.columns import BLOCK_COLUMNS, VECTOR_COLUMNS
 from kinprint.fingerprint.record import (
     BlockColumns,
+    Depth,
     FileFact,
     Fingerprint,
     OriginFact,
@@ -59,6 +60,7 @@ class _Header(BaseModel):
     skipped: tuple[SkippedFact, ...] = Field(max_length=limits.TENSORS)
     parameters: int = Field(ge=0)
     bytes_read: int = Field(ge=0)
+    depth: Depth = Depth.FULL
 
 
 def save(fingerprint: Fingerprint, path: Path) -> int:
@@ -117,6 +119,7 @@ def to_bytes(fingerprint: Fingerprint) -> bytes:
         skipped=fingerprint.skipped,
         parameters=fingerprint.parameters,
         bytes_read=fingerprint.bytes_read,
+        depth=fingerprint.depth,
     )
     tensors = {
         f"{group}.{name}": np.ascontiguousarray(column)
@@ -151,6 +154,7 @@ def from_bytes(content: bytes) -> Fingerprint:
         vectors=VectorColumns(**_columns("vectors", VECTOR_COLUMNS, tensors)),
         parameters=header.parameters,
         bytes_read=header.bytes_read,
+        depth=header.depth,
     )
     _check(fingerprint)
     return fingerprint

@@ -137,9 +137,10 @@ def _block_rows(values: NDArray[np.floating[Any]]) -> list[dict[str, object] | N
 def _vector_rows(values: NDArray[np.floating[Any]]) -> list[dict[str, object] | None]:
     """Signs of each vector; None where it is not finite, or too small or too large."""
     largest = np.abs(values).max(axis=(1, 2))
+    is_hashed = (largest >= _SMALLEST) & (largest <= _LARGEST)
+    hashes = vector_phash(np.where(is_hashed[:, None], values[:, 0], 0.0))
     return [
-        {"phash": vector_phash(each[0])} if _SMALLEST <= top <= _LARGEST else None
-        for each, top in zip(values, largest, strict=True)
+        {"phash": signs} if kept else None for signs, kept in zip(hashes, is_hashed, strict=True)
     ]
 
 

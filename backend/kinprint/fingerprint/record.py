@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +14,13 @@ from kinprint.checkpoints.tensors import Visibility
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+class Depth(StrEnum):
+    """How much of a revision was read."""
+
+    FULL = "full"
+    SCREEN = "screen"
 
 
 class FileFact(BaseModel):
@@ -144,6 +152,7 @@ class Fingerprint:
         vectors: Support.
         parameters: Number of float parameters in the checkpoint.
         bytes_read: Bytes fetched to make it.
+        depth: Whether every view was read, or only those of a screen.
 
     Example:
         >>> from kinprint import Fingerprint, fingerprint_of
@@ -161,3 +170,4 @@ class Fingerprint:
     vectors: VectorColumns
     parameters: int
     bytes_read: int
+    depth: Depth = Depth.FULL

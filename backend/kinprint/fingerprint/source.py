@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kinprint.checkpoints.open import open_checkpoint
 from kinprint.checkpoints.source import FingerprintSource, parse_source
 from kinprint.fingerprint.file import load
+from kinprint.fingerprint.record import Depth
 from kinprint.fingerprint.take import take
 
 if TYPE_CHECKING:
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.record import Fingerprint
 
 
-def fingerprint_of(source: str, *, progress: Progress | None = None) -> Fingerprint:
+def fingerprint_of(
+    source: str, *, depth: Depth = Depth.FULL, progress: Progress | None = None
+) -> Fingerprint:
     """Read the fingerprint of a model, from small ranges of its weights.
 
     Args:
         source: A directory, a weight file, a fingerprint file, or ``owner/name[@revision]``.
+        depth: Read all matrices, or the few of a screen (2 MB of an 8B model).
         progress: Called with the bytes read so far and the bytes expected.
 
     Returns:
@@ -41,4 +45,4 @@ def fingerprint_of(source: str, *, progress: Progress | None = None) -> Fingerpr
     if isinstance(parsed, FingerprintSource):
         return load(parsed.path)
     with closing(open_checkpoint(parsed)) as checkpoint:
-        return take(checkpoint, progress=progress)
+        return take(checkpoint, depth=depth, progress=progress)

@@ -10,7 +10,15 @@ from kinprint.checkpoints.dtypes import is_weight
 from kinprint.fingerprint.cells import Cells
 from kinprint.fingerprint.columns import block_columns, vector_columns
 from kinprint.fingerprint.hashing import Hashed, hash_all
-from kinprint.fingerprint.record import FileFact, Fingerprint, OriginFact, SkippedFact, ViewFact
+from kinprint.fingerprint.record import (
+    Depth,
+    FileFact,
+    Fingerprint,
+    OriginFact,
+    SkippedFact,
+    ViewFact,
+)
+from kinprint.fingerprint.screen import NOT_SCREENED, screened
 from kinprint.sketches.blocks import blocks_of
 from kinprint.sketches.projection import PUBLIC
 from kinprint.sketches.vectors import MAX_ELEMENTS, MIN_ELEMENTS
@@ -51,7 +59,9 @@ class _Draft:
         return next((each.note for each in self.hashed if each.note), None)
 
 
-def take(checkpoint: Checkpoint, *, progress: Progress | None = None) -> Fingerprint:
+def take(
+    checkpoint: Checkpoint, *, depth: Depth = Depth.FULL, progress: Progress | None = None
+) -> Fingerprint:
     """Read a checkpoint's blocks and return its fingerprint.
 
     Blocks are read as a stream and hashed in order, so memory stays bounded by what the checkpoint
@@ -59,6 +69,7 @@ def take(checkpoint: Checkpoint, *, progress: Progress | None = None) -> Fingerp
 
     Args:
         checkpoint: One fixed revision; left open.
+        depth: Read all views, or only the few of a screen.
         progress: Told the bytes read so far and those expected, after each block.
 
     Raises:
@@ -67,6 +78,8 @@ def take(checkpoint: Checkpoint, *, progress: Progress | None = None) -> Fingerp
     """
     tensors, skipped = _distinct(checkpoint)
     drafts = [_Draft(view, _obstacle(view)) for view in views_of(tensors)]
+    if depth is Depth.SCREEN:
+        drafts = _screen(drafts)
     jobs = [
         (draft, cells)
         for draft in drafts
@@ -95,6 +108,7 @@ def take(checkpoint: Checkpoint, *, progress: Progress | None = None) -> Fingerp
         ),
         parameters=sum(prod(tensor.shape) for tensor in tensors),
         bytes_read=checkpoint.bytes_read - bytes_before,
+        depth=depth,
     )
 
 
@@ -153,6 +167,25 @@ def _obstacle(view: View) -> str | None:
     if view.is_vector and not MIN_ELEMENTS <= view.cols <= MAX_ELEMENTS:
         return VECTOR_SIZE
     return cells[0].obstacle
+
+
+def _screen(drafts: Sequence[_Draft]) -> list[_Draft]:
+    """Put all views aside but those of the screen."""
+    sizes = {
+        number: (draft.view.cols, draft.view.rows, _bytes_of(draft.view))
+        for number, draft in enumerate(drafts)
+        if draft.obstacle is None and not draft.view.is_vector
+    }
+    chosen = screened(sizes)
+    return [
+        draft if number in chosen or draft.obstacle else _Draft(draft.view, NOT_SCREENED)
+        for number, draft in enumerate(drafts)
+    ]
+
+
+def _bytes_of(view: View) -> int:
+    spans = [span for cells in cells_of(view) for span in cells.spans()]
+    return sum(span.stop - span.start for span in spans)
 
 
 def _fact(draft: _Draft) -> ViewFact:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
+from kinprint.errors import UsageError
 from kinprint.fingerprint.file import digest_of, to_bytes
+from kinprint.fingerprint.record import Depth
 from kinprint.index import revisions
 from kinprint.index.bands import insert_bands
 from kinprint.index.bundles import join_bundle
@@ -67,11 +69,16 @@ def enter(
         The revision's number.
 
     Raises:
-        UsageError: It is private, or belongs to no repo.
+        UsageError: It is private, belongs to no repo, or was only screened.
         FingerprintError: Its columns do not fit together.
         IndexBusyError: Another writer kept the lock too long; nothing was changed.
     """
     repo = revisions.check_origin(fingerprint.origin)
+    if fingerprint.depth is not Depth.FULL:
+        raise UsageError(
+            f"{repo} was only screened",
+            hint="Take its fingerprint without --screen: an index holds whole models.",
+        )
     evidence = evidence_of(fingerprint)
     weights_digest = digest_of(fingerprint)
     with reading(engine) as connection:

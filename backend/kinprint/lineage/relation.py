@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kinprint.fingerprint.record import Depth
 from kinprint.lineage import transforms
 from kinprint.lineage.change import Change, change_of
 from kinprint.lineage.differences import differences
@@ -75,6 +76,9 @@ class Circumstances:
         )
 
 
+_SCREENED = (
+    "Only a few tensors were read (a screen): what kind of relation it is, they do not tell."
+)
 _DIRECTED = frozenset({Relation.SAME_WEIGHTS, Relation.DERIVED, Relation.MERGED})
 
 
@@ -143,6 +147,8 @@ def _no_claim(matching: Matching, claim: Claim, circumstances: Circumstances) ->
 def _relation(
     matching: Matching, change: Change, circumstances: Circumstances
 ) -> tuple[Relation, str | None]:
+    if Depth.SCREEN in (matching.query.depth, matching.candidate.depth):
+        return Relation.RELATED, _SCREENED
     low, high = sorted((matching.query_share, matching.candidate_share))
     whole = change.untouched and low == 1.0
     if circumstances.declared_directly:

@@ -176,16 +176,24 @@ def _entries(
 
 def _vector_generator(values: NDArray[np.floating[Any]]) -> str | None:
     """Compare a vector with a ramp, rotary frequencies and a Hann window."""
-    n = values.size
-    j = np.arange(n, dtype=np.float64)
-    entries = {"range": [j], "hann window": [np.cos(2 * np.pi * j / m) for m in (n, n - 1)]}
-    entries["rotary frequencies"] = [base ** (-j / n) for base in (1e4, 5e5, 1e6, 1e7)]
+    names, entries = _vector_entries(values.size)
     centred = values.astype(np.float64) - float(values.mean(dtype=np.float64))
-    for name, candidates in entries.items():
-        for candidate in candidates:
-            if _correlation(centred, candidate - candidate.mean()) > VECTOR_CORRELATION:
-                return name
-    return None
+    length = float(np.linalg.norm(centred))
+    correlations = np.abs(entries @ centred)
+    best = int(correlations.argmax())
+    return names[best] if correlations[best] > VECTOR_CORRELATION * length else None
+
+
+@lru_cache(maxsize=16)
+def _vector_entries(n: int) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Names and centred values of unit length, float64 (entries, n), of the vectors' formulas."""
+    j = np.arange(n, dtype=np.float64)
+    formulas = [("range", j)]
+    formulas += [("hann window", np.cos(2 * np.pi * j / m)) for m in (n, max(n - 1, 1))]
+    formulas += [("rotary frequencies", base ** (-j / n)) for base in (1e4, 5e5, 1e6, 1e7)]
+    centred = [cells - cells.mean() for _, cells in formulas]
+    units = [cells / (float(np.linalg.norm(cells)) or 1.0) for cells in centred]
+    return tuple(name for name, _ in formulas), np.array(units)
 
 
 def _spread(size: int, most: int) -> NDArray[np.int64]:
@@ -198,9 +206,3 @@ def _centred(cells: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     wide -= wide.mean(axis=1, keepdims=True)
     wide -= wide.mean(axis=0, keepdims=True)
     return wide
-
-
-def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Absolute correlation of two centred arrays; 0.0 where one of them vanishes."""
-    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return abs(float(np.vdot(a, b))) / lengths if lengths else 0.0

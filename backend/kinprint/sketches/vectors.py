@@ -19,27 +19,29 @@ _FOLD = 1_024
 
 
 def vector_phash(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Return the signs of a dense ±1 projection of a vector, its mean removed.
+    """Return the signs of a dense ±1 projection of vectors, their means removed.
 
     The sign of element j in output o is u[j]·G[j mod 1024, o], so long vectors are folded before
     the matrix product. u is the public stream of role ``vector elements`` (bit j), G that of role
     ``vector outputs`` (bit 256·(j mod 1024) + o); see ``projection`` for the streams.
 
     Args:
-        values: Float (n,), 64 ≤ n ≤ 16,384, finite.
+        values: Float (..., n), 64 ≤ n ≤ 16,384, finite.
 
     Returns:
-        uint8 (32,), first sign in bit 0, zero counting as positive (bit 1).
+        uint8 (..., 32), first sign in bit 0, zero counting as positive (bit 1).
     """
     wide = values.astype(np.float64)
-    wide -= wide.sum() / wide.size
-    wide *= _element_signs()[: wide.size]
-    whole = wide.size // _FOLD * _FOLD
-    folded = np.zeros(_FOLD)
-    folded[: wide.size - whole] = wide[whole:]
-    folded += wide[:whole].reshape(-1, _FOLD).sum(axis=0)
-    used = min(wide.size, _FOLD)
-    return np.packbits(folded[:used] @ _output_signs()[:used] >= 0, bitorder="little")
+    *outer, size = wide.shape
+    wide -= wide.mean(axis=-1, keepdims=True)
+    wide *= _element_signs()[:size]
+    whole = size // _FOLD * _FOLD
+    folded = np.zeros((*outer, _FOLD))
+    folded[..., : size - whole] = wide[..., whole:]
+    folded += wide[..., :whole].reshape(*outer, -1, _FOLD).sum(axis=-2)
+    used = min(size, _FOLD)
+    outputs = folded[..., :used] @ _output_signs()[:used]
+    return np.packbits(outputs >= 0, axis=-1, bitorder="little")
 
 
 @cache
