@@ -8,6 +8,7 @@ few strong directions; two trainings from one seed, and merges, pull c away from
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,7 +80,7 @@ class Difference:
         fine, coarse = sorted((self.query_rounding, self.candidate_rounding))
         return coarse <= SAME_LATTICE_RATIO * fine + self.storage
 
-    @property
+    @cached_property
     def is_rounding(self) -> bool:
         """The difference is what a cast leaves, neither more nor less."""
         if self.same_bytes:
@@ -110,7 +111,7 @@ class Difference:
             and self.mean_square < RESOLUTION_FACTOR * floor
         )
 
-    @property
+    @cached_property
     def is_scaled_copy(self) -> bool:
         """The only difference is a factor: what it leaves is no more than rounding.
 
@@ -124,7 +125,7 @@ class Difference:
         rounding = max(self.query_rounding, self.candidate_rounding * self.gain**2, self.storage)
         return left < RESOLUTION_FACTOR * rounding
 
-    @property
+    @cached_property
     def is_changed(self) -> bool:
         """The values themselves changed by more than rounding or a factor."""
         return not (self.is_rounding or self.is_below_resolution or self.is_scaled_copy)
