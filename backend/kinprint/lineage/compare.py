@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from kinprint.lineage.evidence.record import Comparison
 from kinprint.lineage.matching import Matching
+from kinprint.lineage.parentage import declared_direction, declares
 from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.residuals import explains
-from kinprint.lineage.verdict import Coverage, Direction, Interval, Side
+from kinprint.lineage.verdict import Coverage, Interval, Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,19 +59,6 @@ def _explains(matching: Matching, base: Fingerprint) -> bool:
 
 def _is_base_of_both(base: Fingerprint, matching: Matching) -> bool:
     return declares(matching.query, base) and declares(matching.candidate, base)
-
-
-def declares(child: Fingerprint, parent: Fingerprint) -> bool:
-    """Whether the child's card names the parent's repo (or a former name of it) as a base."""
-    names = {name.lower() for name in (parent.origin.repo, *parent.origin.aliases) if name}
-    return not names.isdisjoint(base.lower() for base in child.origin.declared_bases)
-
-
-def declared_direction(a: Fingerprint, b: Fingerprint) -> Direction:
-    """Which side declares the other as its base; unknown if neither or both do."""
-    if declares(a, b) == declares(b, a):
-        return Direction.UNKNOWN
-    return Direction.REPO_FROM_MATCH if declares(a, b) else Direction.MATCH_FROM_REPO
 
 
 def side(fingerprint: Fingerprint, first: Interval | None = None) -> Side:
