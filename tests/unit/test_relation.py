@@ -213,11 +213,19 @@ def test_a_negated_tensor_is_matched_and_marked(base) -> None:
     assert marked == ["layers.0.weight"]
 
 
-def test_whole_modules_in_a_larger_stranger_are_shared_parts(base) -> None:
-    tower = {f"tower.{n}": v for n, v in BASE.items() if int(n.split(".")[1]) < 4}
+def test_a_whole_model_inside_a_larger_stranger_is_a_shared_part(base) -> None:
+    tower = {f"tower.{name}": value for name, value in BASE.items()}
     verdict = verdict_of(w.strangers(5, layers=20) | tower, base)
     assert verdict.relation is Relation.SHARES_PARTS
-    assert verdict.shared_fraction == pytest.approx(4 / 24)
+    assert verdict.shared_fraction == pytest.approx(12 / 32)
+    assert verdict.direction is Direction.UNKNOWN
+
+
+def test_some_layers_in_a_larger_stranger_may_both_be_a_third_models(base) -> None:
+    tower = {f"tower.{n}": v for n, v in BASE.items() if int(n.split(".")[1]) < 4}
+    verdict = verdict_of(w.strangers(5, layers=20) | tower, base)
+    assert verdict.relation is Relation.RELATED
+    assert "A common base that nobody declared" in (verdict.reason or "")
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -278,8 +286,15 @@ def test_a_new_head_on_a_shared_frozen_model_is_not_the_same_weights(base) -> No
     headed = BASE | {"head": one["layers.0.weight"]}
     other = BASE | {"head": w.strangers(21, layers=1)["layers.0.weight"]}
     verdict = compare(w.fingerprint(headed, "bo/one"), w.fingerprint(other, "cy/two")).verdict
-    assert verdict.relation is Relation.SHARES_PARTS
+    assert verdict.relation is Relation.RELATED
     assert verdict.direction is Direction.UNKNOWN
+
+
+def test_a_base_published_again_and_its_child_with_a_head_are_no_more_than_related(base) -> None:
+    headed = BASE | {"head": w.strangers(20, layers=1)["layers.0.weight"]}
+    verdict = compare(w.fingerprint(headed, "cy/classifier"), base).verdict
+    assert verdict.relation is Relation.RELATED
+    assert "A common base that nobody declared" in (verdict.reason or "")
 
 
 def test_a_chain_does_not_make_the_youngest_a_base_of_both() -> None:

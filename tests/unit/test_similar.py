@@ -235,3 +235,13 @@ def test_a_declared_base_that_came_later_is_a_contradiction(index) -> None:
     assert match.direction is Direction.UNKNOWN
     assert "contradiction" in {each.code for each in match.verdict.findings}
     assert match.verdict.sentence.startswith("bo/child declares acme/base")
+
+
+def test_children_that_froze_an_unread_base_do_not_come_from_one_another(index) -> None:
+    head = w.strangers(20, layers=1)["layers.0.weight"]
+    publish(index, BASE, "bo/encoder")
+    classifier = publish(index, BASE | {"head": head}, "cy/classifier", day=DAY_5)
+    answer = ask(index, classifier)
+    (match,) = answer.matches
+    assert match.relation is Relation.RELATED
+    assert match.direction is Direction.UNKNOWN

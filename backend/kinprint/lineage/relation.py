@@ -165,14 +165,18 @@ def _relation(
         )
     if change.reason is not None:
         return Relation.RELATED, _with_unread_bases(change.reason, circumstances.coverage)
-    if change.is_noise and low >= WHOLE_MODEL_SHARE:
-        return Relation.DERIVED, None
-    contained = change.untouched and high == 1.0 and low >= WHOLE_MODEL_SHARE
-    if contained and not circumstances.coverage.ancestors_unread:
+    is_part = low < WHOLE_MODEL_SHARE
+    if change.is_noise and not is_part:
         return Relation.DERIVED, None
     if np.median([pair.hamming_bits for pair in matching.accepted]) > SHARED_PART_BITS:
         return Relation.RELATED, "Few tensors match, and those only from afar."
-    return Relation.SHARES_PARTS, None
+    if is_part and (change.is_noise or high == 1.0):
+        return Relation.SHARES_PARTS, None
+    # Children that froze most of one base, under other heads, look so.
+    return Relation.RELATED, _with_unread_bases(
+        "The values that match are untouched, and neither model is a small part of the other.",
+        circumstances.coverage,
+    )
 
 
 def _with_unread_bases(reason: str, coverage: Coverage) -> str:
