@@ -15,7 +15,7 @@ from click.testing import CliRunner
 import weights as w
 from kinprint.checkpoints.tensors import Visibility
 from kinprint.cli import main
-from kinprint.errors import FingerprintError, MalformedDumpError, MissingError
+from kinprint.errors import FingerprintError, MalformedDumpError, MissingError, UsageError
 from kinprint.fingerprint.file import to_bytes
 from kinprint.index.dump import read_dump, read_manifest, write_dump
 from kinprint.index.store import Index
@@ -46,6 +46,19 @@ def home(tmp_path: Path, monkeypatch) -> Path:
     settings.cache_clear()
     yield tmp_path / "home"
     settings.cache_clear()
+
+
+def test_a_dump_replaces_an_older_dump_but_no_other_file(tmp_path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("not yours")
+    dump = tmp_path / "index.tar"
+    with Index.open(f"sqlite:///{tmp_path / 'kinprint.db'}") as index:
+        for _ in range(2):
+            write_dump(index, dump, made_at=NOW)
+        with pytest.raises(UsageError, match="is no dump"):
+            write_dump(index, letter, made_at=NOW)
+    assert letter.read_text() == "not yours"
+    assert read_manifest(dump).models == 0
 
 
 def test_a_dump_holds_the_public_models_and_no_other(dump: Path) -> None:

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import load, save
 
 from kinprint.checkpoints.tensors import StoredTensor
-from kinprint.errors import FingerprintError, MissingError
+from kinprint.errors import FingerprintError, MissingError, UsageError
 from kinprint.fingerprint.columns import block_columns, vector_columns
 from kinprint.fingerprint.file import digest_of, from_bytes, to_bytes
 from kinprint.fingerprint.file import load as load_file
@@ -40,6 +40,18 @@ MODEL = {
 }
 FINGERPRINT = take(MemoryCheckpoint(MODEL, repo="acme/original"))
 CONTENT = to_bytes(FINGERPRINT)
+
+
+def test_a_fingerprint_never_overwrites_a_model(tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    content = save({"layer.weight": np.ones((4, 4), np.float32)})
+    weights.write_bytes(content)
+    with pytest.raises(UsageError, match="is no fingerprint"):
+        save_file(FINGERPRINT, weights)
+    assert weights.read_bytes() == content
+    own = tmp_path / "own.safetensors"
+    assert save_file(FINGERPRINT, own) == save_file(FINGERPRINT, own) == len(CONTENT)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.safetensors", own.name]
 
 
 def _same(a: Fingerprint, b: Fingerprint) -> None:

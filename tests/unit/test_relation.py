@@ -249,7 +249,17 @@ def test_too_few_evidence_tensors_are_insufficient_never_clean(base) -> None:
     assert "Too few views" in (verdict.reason or "")
     nothing = verdict_of({"bias": np.ones(8, np.float32)}, base)
     assert nothing.relation is Relation.INSUFFICIENT
-    assert "large enough" in (nothing.reason or "")
+    assert "No tensor of mallory/upload can be evidence" in (nothing.reason or "")
+
+
+def test_insufficient_says_what_became_of_the_tensors(base) -> None:
+    size = (256, 256)
+    broken = {f"nan.{n}": np.full(size, np.nan, np.float32) for n in range(3)}
+    broken |= {"zero": np.zeros(size, np.float32), "eye": np.eye(256, dtype=np.float32)}
+    reason = verdict_of(broken, base).reason or ""
+    assert "3 × not finite" in reason
+    assert "1 × all zero" in reason
+    assert "1 × follows a formula (identity)" in reason
 
 
 def test_the_verdict_survives_a_round_trip_through_json(base) -> None:

@@ -29,6 +29,19 @@ def test_the_first_use_makes_a_key_that_only_its_owner_can_read(tmp_path: Path) 
     assert [each.name for each in tmp_path.iterdir()] == ["secret.key"]
 
 
+def test_probes_of_earlier_versions_stay_comparable() -> None:
+    """Whoever changes this makes every stored probe disagree: honest models would look shaped."""
+    key = SecretKey(b"s" * 32)
+    words = np.random.Philox(key=7).random_raw(64 * 96)
+    block = ((words >> np.uint64(40)).astype(np.float64) / 2**24 - 0.5).reshape(64, 96)
+    assert key.id == "5db41ebcf77dbc36"
+    assert key.row_offset(96, 1_000, 64, avoid=64) == 386
+    assert key.row_offset(4_096, 14_336, 8, avoid=8) == 6597
+    assert (
+        key.signs(block).hex() == "c4457811c7b8512249b7aed1cb1627517aea499f27aeb63ea96d54cc014bbe2e"
+    )
+
+
 def test_the_key_shows_neither_in_its_representation_nor_in_its_id(tmp_path: Path) -> None:
     path = tmp_path / "secret.key"
     key = SecretKey.load_or_create(path)

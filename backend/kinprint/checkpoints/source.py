@@ -54,7 +54,7 @@ def parse_source(text: str) -> LocalSource | HubSource | FingerprintSource:
     if not text or "\0" in text:
         raise UsageError("No model is named: give a path or owner/name.")
     path = Path(text).expanduser()
-    if path.is_file() and _is_fingerprint(path):
+    if path.is_file() and is_fingerprint(path):
         return FingerprintSource(path)
     if path.exists():
         return LocalSource(path)
@@ -104,8 +104,8 @@ def validate_revision(text: str) -> str:
     return text
 
 
-def _is_fingerprint(path: Path) -> bool:
-    """Say whether a file is a fingerprint; a file that cannot be read is left to its reader."""
+def is_fingerprint(path: Path) -> bool:
+    """Say whether a file on disk is a fingerprint, by its ending and its metadata."""
     if path.suffix != ".safetensors":
         return False
     with path.open("rb") as file:

@@ -18,7 +18,8 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from kinprint.checkpoints import limits
-from kinprint.errors import FingerprintError, MissingError
+from kinprint.checkpoints.source import is_fingerprint
+from kinprint.errors import FingerprintError, MissingError, UsageError
 from kinprint.fingerprint.columns import BLOCK_COLUMNS, VECTOR_COLUMNS
 from kinprint.fingerprint.record import (
     BlockColumns,
@@ -64,12 +65,13 @@ class _Header(BaseModel):
 
 
 def save(fingerprint: Fingerprint, path: Path) -> int:
-    """Write a fingerprint file.
+    """Write a fingerprint file, in place of an older fingerprint but of nothing else.
 
     Returns:
         Its size in bytes.
 
     Raises:
+        UsageError: Another file has that name: weights, perhaps.
         MissingError: The folder does not exist or cannot be written to.
 
     Example:
@@ -79,9 +81,17 @@ def save(fingerprint: Fingerprint, path: Path) -> int:
         True
     """
     content = to_bytes(fingerprint)
+    if path.exists() and not is_fingerprint(path):
+        raise UsageError(
+            f"{str(path)!r} exists and is no fingerprint; it was left as it is.",
+            hint="Choose another name, or remove the file yourself.",
+        )
+    beside = path.with_name(f".{path.name}.part")
     try:
-        path.write_bytes(content)
+        beside.write_bytes(content)
+        beside.replace(path)
     except OSError as error:
+        beside.unlink(missing_ok=True)
         raise MissingError(f"Cannot write {str(path)!r}: {error.strerror}") from None
     return len(content)
 

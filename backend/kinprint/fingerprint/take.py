@@ -86,7 +86,6 @@ def take(
         if draft.obstacle is None
         for cells in cells_of(draft.view)
     ]
-    bytes_before = checkpoint.bytes_read
     stream = read_cells(checkpoint, [cells for _, cells in jobs], progress=progress)
     for (draft, _), hashed in zip(jobs, hash_all(stream), strict=True):
         draft.hashed.append(hashed)
@@ -107,7 +106,7 @@ def take(
             [{"view": i, **row} for i, d in numbered if d.view.is_vector for row in d.rows]
         ),
         parameters=sum(prod(tensor.shape) for tensor in tensors),
-        bytes_read=checkpoint.bytes_read - bytes_before,
+        bytes_read=checkpoint.bytes_read,
         depth=depth,
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from kinprint.checkpoints.tensors import Visibility
-from kinprint.errors import MalformedDumpError, MissingError
+from kinprint.errors import MalformedDumpError, MissingError, UsageError
 from kinprint.fingerprint.file import FILE_BYTES, from_bytes, to_bytes
 from kinprint.sketches.projection import SKETCH_NAME
 
@@ -52,17 +52,28 @@ class Manifest(BaseModel):
 def write_dump(index: Index, path: Path, *, made_at: datetime) -> Manifest:
     """Write the newest public revision of every repo of an index.
 
+    An older dump is replaced once the new one is whole.
+
     Raises:
+        UsageError: Another file has that name.
         MissingError: The file cannot be written.
     """
+    if path.exists() and not _is_dump(path):
+        raise UsageError(
+            f"{str(path)!r} exists and is no dump; it was left as it is.",
+            hint="Choose another name, or remove the file yourself.",
+        )
     numbers = index.public_revisions()
     manifest = Manifest(made_at=made_at, sketch_name=SKETCH_NAME, models=len(numbers))
+    beside = path.with_name(f".{path.name}.part")
     try:
-        with tarfile.open(path, "w") as tar:
+        with tarfile.open(beside, "w") as tar:
             _put(tar, MANIFEST, manifest.model_dump_json().encode())
             for number in numbers:
                 _put(tar, f"{number}.safetensors", to_bytes(index.fingerprint(number)))
+        beside.replace(path)
     except OSError as error:
+        beside.unlink(missing_ok=True)
         raise MissingError(f"Cannot write {str(path)!r}: {error.strerror}") from None
     return manifest
 
@@ -100,6 +111,13 @@ def read_dump(path: Path) -> Iterator[Fingerprint]:
         if fingerprint.sketch_name != SKETCH_NAME:
             raise MalformedDumpError(f"{name} in {str(path)!r} holds other sketches than its dump")
         yield fingerprint
+
+
+def _is_dump(path: Path) -> bool:
+    try:
+        return next(_members(path), ("", b""))[0] == MANIFEST
+    except MalformedDumpError:
+        return False
 
 
 def _put(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -22,6 +22,7 @@ from kinprint.lineage.thresholds import (
     SHARED_PART_BITS,
     WHOLE_MODEL_SHARE,
 )
+from kinprint.lineage.unmeasured import too_little
 from kinprint.lineage.verdict import (
     Coverage,
     Direction,
@@ -31,10 +32,9 @@ from kinprint.lineage.verdict import (
     Transform,
     Verdict,
 )
-from kinprint.lineage.wording import sentence
+from kinprint.lineage.wording import name_of, sentence
 
 if TYPE_CHECKING:
-    from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.claim import Claim
     from kinprint.lineage.matching import Matching
 
@@ -123,20 +123,15 @@ def judge(matching: Matching, *, n_revisions: int, circumstances: Circumstances)
 
 def _no_claim(matching: Matching, claim: Claim, circumstances: Circumstances) -> Verdict:
     relation, reason = Relation.INSUFFICIENT, ""
-    if claim.groups == 0:
-        reason = "No tensor of the repo is large enough to be evidence."
-    elif claim.groups < MIN_GROUPS_FOR:
-        reason = (
-            f"Too few views: the repo has {claim.groups} independent evidence tensors, "
-            f"{MIN_GROUPS_FOR} must agree."
-        )
+    if claim.groups < MIN_GROUPS_FOR:
+        reason = too_little(matching.query, claim.groups)
     elif claim.above_threshold:
         reason = (
             f"Too few views: only {claim.groups_for} independent tensors agree, "
             f"{MIN_GROUPS_FOR} must."
         )
     elif not len(matching.candidate_views):
-        reason = "No tensor of the match is large enough to be evidence."
+        reason = too_little(matching.candidate, 0)
     else:
         relation = Relation.UNRELATED
     return _verdict(
@@ -269,8 +264,3 @@ def _findings(matching: Matching) -> tuple[Finding, ...]:
             )
         )
     return tuple(found)
-
-
-def name_of(fingerprint: Fingerprint) -> str:
-    """What to call a revision in a sentence: its repo, or the source that was named."""
-    return fingerprint.origin.repo or fingerprint.origin.source

@@ -10,10 +10,11 @@ from kinprint.lineage.ancestors import Ancestors, declared_ancestors
 from kinprint.lineage.coverage import coverage_of
 from kinprint.lineage.evasion import evasion_finding
 from kinprint.lineage.matching import Matching, view_groups
-from kinprint.lineage.relation import Circumstances, judge, name_of
+from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.residuals import explains
 from kinprint.lineage.thresholds import LN_E_CLAIM, MIN_GROUPS_FOR
 from kinprint.lineage.timeline import direction_by_time
+from kinprint.lineage.unmeasured import too_little
 from kinprint.lineage.verdict import (
     Coverage,
     Direction,
@@ -24,6 +25,7 @@ from kinprint.lineage.verdict import (
     Similar,
     Verdict,
 )
+from kinprint.lineage.wording import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -263,8 +265,7 @@ def _nothing_found(fingerprint: Fingerprint, size: IndexSize, coverage: Coverage
             relation=Relation.INSUFFICIENT,
             sentence=f"{name} holds too little to compare: nothing is claimed, in either "
             "direction.",
-            reason=f"Too few views: {groups} independent evidence tensors, {MIN_GROUPS_FOR} are "
-            "needed.",
+            reason=too_little(fingerprint, groups),
             threshold=threshold,
             groups=groups,
             coverage=coverage,

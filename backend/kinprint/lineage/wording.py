@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kinprint.lineage.verdict import Relation
+
+if TYPE_CHECKING:
+    from kinprint.fingerprint.record import Fingerprint
 
 _SENTENCES = {
     Relation.SAME_WEIGHTS: "{a} holds the same weights as {b}, up to rounding; only their "
@@ -52,3 +57,8 @@ def sentence(
         template = confirmed if declared else _DERIVED_FROM
         return template.format(child=child, parent=b if child == a else a)
     return _SENTENCES[relation].format(a=a, b=b, share=share, base=base)
+
+
+def name_of(fingerprint: Fingerprint) -> str:
+    """What to call a revision in a sentence: its repo, or the source that was named."""
+    return fingerprint.origin.repo or fingerprint.origin.source

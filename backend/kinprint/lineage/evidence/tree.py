@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from kinprint.lineage.evidence.record import LineageTree, TreeNode
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.parentage import declares
-from kinprint.lineage.relation import Circumstances, judge, name_of
+from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.verdict import CLAIMS, Coverage, Direction, Relation
+from kinprint.lineage.wording import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
