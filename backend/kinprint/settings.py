@@ -65,7 +65,10 @@ class Settings(BaseSettings):
     )
     request_timeout_s: float = Field(default=20.0, gt=0, description="Time-out of one request.")
     retry_deadline_s: float = Field(
-        default=120.0, gt=0, description="Longest time spent on retries of one request."
+        default=330.0,
+        gt=0,
+        description="Longest time spent on retries of one request; a window of the Hub's rate "
+        "limits is 300 s long.",
     )
     bytes_per_day: int = Field(
         default=20_000 * MB, ge=0, description="Bytes that unasked-for reading may use a day."

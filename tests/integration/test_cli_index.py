@@ -6,13 +6,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import tenacity
 from click.testing import CliRunner
 from safetensors.numpy import save
 
+from hub_standin.rate_limits import Quota
 from kinprint.cli import main
 from weights import noised, renamed, strangers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from click.testing import Result
@@ -38,15 +41,19 @@ def hub(connected_hub: HubStandIn) -> HubStandIn:
     return connected_hub
 
 
-@pytest.fixture
-def listed(tmp_path: Path) -> Path:
-    path = tmp_path / "bases.toml"
+def list_of(repos: Iterable[str], folder: Path) -> Path:
+    path = folder / "bases.toml"
     lines = "".join(
         f'[[base]]\nrepo = "{repo}"\nfamily = "acme"\nsource = "https://acme.example/"\n'
-        for repo in ("acme/original", "nobody/nothing", "rival/copy")
+        for repo in repos
     )
     path.write_text(f'dated = "2026-11-23"\n{lines}')
     return path
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    return list_of(("acme/original", "nobody/nothing", "rival/copy"), tmp_path)
 
 
 def test_add_then_similar_finds_the_copy_and_exits_10(hub: HubStandIn) -> None:
@@ -131,6 +138,37 @@ def test_bootstrap_goes_on_after_a_failure_and_resumes(hub: HubStandIn, listed: 
     again = run_json("index", "bootstrap", "--list", str(listed), "--yes")
     assert (again["indexed_before"], again["to_read"]) == (2, 0)
     assert len(hub.log.of("*", origin="cdn")) == read
+
+
+def test_bootstrap_waits_for_the_rate_limits_of_a_reader_without_an_account(
+    hub: HubStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(
+        tenacity.nap.time, "sleep", lambda s: (waits.append(s), hub.clock.advance(s))
+    )
+    hub.limits.quotas["anonymous"] = Quota(api=9, resolvers=3_000)
+    names = [f"bases/b{number}" for number in range(10)]
+    for number, name in enumerate(names):
+        hub.repo(name).commit({"model.safetensors": save(strangers(number, layers=3))})
+    done = run("index", "bootstrap", "--list", str(list_of(names, tmp_path)), "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert run_json("index", "stats")["models"] == len(names)
+    # Two questions a repo are all that is asked of the API.
+    assert 1 <= len(waits) <= 2 * len(names) / 9 + 1
+    assert all(250 < wait_s <= 301 for wait_s in waits)
+
+
+def test_bootstrap_says_which_bases_need_a_token_and_does_not_fail_for_them(
+    hub: HubStandIn, tmp_path: Path
+) -> None:
+    hub.repo("acme/gated", gated="manual").commit({"model.safetensors": save(strangers(7))})
+    path = list_of(["acme/original", "acme/gated"], tmp_path)
+    done = run("index", "bootstrap", "--list", str(path), "--yes")
+    assert done.exit_code == 0, done.stderr
+    assert "1 of these are gated" in done.stdout
+    assert "KINPRINT_HUB_TOKEN" in done.stdout
+    assert run_json("index", "bootstrap", "--list", str(path), "--yes")["gated"] == ["acme/gated"]
 
 
 def test_compare_works_across_hub_and_disk(hub: HubStandIn, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import time
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import tenacity
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 REDIRECTS = 3
 ATTEMPTS = 6
 PARTIAL_CONTENT = 206
@@ -44,6 +48,8 @@ BUSY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 CONNECTIONS = 128
 IDLE_CONNECTIONS = 64
 IDLE_S = 30.0
+LONG_WAIT_S = 10.0
+BODY_DEADLINE_S = 120.0
 
 _redirects_in_a_row: ContextVar[int] = ContextVar("_redirects_in_a_row", default=0)
 
@@ -99,6 +105,7 @@ class HubSession:
             wait=_wait_s,
             stop=tenacity.stop_after_attempt(ATTEMPTS)
             | tenacity.stop_before_delay(self.retry_deadline_s),
+            before_sleep=partial(_tell_of_long_waits, subject),
             reraise=True,
         )
         try:
@@ -138,7 +145,7 @@ class HubSession:
     def _after(self, response: httpx.Response) -> None:
         stream = response.stream
         if response.status_code != PARTIAL_CONTENT and isinstance(stream, httpx.SyncByteStream):
-            response.stream = _BoundedBody(response, stream, self.retry_deadline_s)
+            response.stream = _BoundedBody(response, stream)
         if not response.has_redirect_location:
             _redirects_in_a_row.set(0)
             return
@@ -153,16 +160,13 @@ class _BoundedBody(httpx.SyncByteStream):
 
     Args:
         response: Whose body; of a range it has an exact length, which `RangeReader` checks.
-        stream: The body as it comes.
-        longest_s: Time for all of it.
+        stream: The body as it comes; it may take `BODY_DEADLINE_S`.
     """
 
-    def __init__(
-        self, response: httpx.Response, stream: httpx.SyncByteStream, longest_s: float
-    ) -> None:
+    def __init__(self, response: httpx.Response, stream: httpx.SyncByteStream) -> None:
         self._response = response
         self._stream = stream
-        self._deadline_s = time.monotonic() + longest_s
+        self._deadline_s = time.monotonic() + BODY_DEADLINE_S
 
     def __iter__(self) -> Iterator[bytes]:
         host = self._response.url.host
@@ -227,6 +231,12 @@ def _is_passing(error: BaseException) -> bool:
 
 _spread_s = tenacity.wait_random(0.0, 0.5)
 _backoff_s = tenacity.wait_exponential(multiplier=0.5, max=8.0) + _spread_s
+
+
+def _tell_of_long_waits(subject: str, state: tenacity.RetryCallState) -> None:
+    wait_s = state.next_action.sleep if state.next_action else 0.0
+    if wait_s >= LONG_WAIT_S:
+        log.warning("Waiting %.0f s for %s, as the Hub asks", wait_s, subject)
 
 
 def _wait_s(state: tenacity.RetryCallState) -> float:

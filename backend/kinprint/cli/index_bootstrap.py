@@ -19,7 +19,7 @@ from kinprint.errors import KinprintError, UsageError
 from kinprint.service.bases import load_bases
 from kinprint.service.bootstrap import cost, survey
 from kinprint.service.instance import Instance
-from kinprint.service.reading import read_into_index
+from kinprint.service.reading import read_model
 from kinprint.settings import settings
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def bootstrap(
 
     Shows bytes and time first. May be stopped and run again: what is indexed at its present
     commit is skipped. A repo that fails does not stop the others; they are listed at the end.
+    Gated repos need a token (KINPRINT_HUB_TOKEN) whose owner has accepted their terms.
     """
     if dump_file is not None:
         if list_file is not None:
@@ -63,8 +64,7 @@ def bootstrap(
         surveys = _survey_all(instance, bases, quiet=as_json)
         missing = [each.missing for each in surveys if each.missing]
         failed = {each.base.repo: each.error for each in surveys if each.error}
-        if not as_json:
-            _show_plan(bases, surveys, missing)
+        _show_plan(bases, surveys, missing, on_stderr=as_json)
         if not dry_run and missing:
             if not yes:
                 confirm_start()
@@ -86,19 +86,30 @@ def _survey_all(instance: Instance, bases: BaseList, *, quiet: bool) -> list[Sur
     return [survey(instance, base) for base in lines]
 
 
-def _show_plan(bases: BaseList, surveys: Sequence[Survey], missing: Sequence[Missing]) -> None:
+def _show_plan(
+    bases: BaseList, surveys: Sequence[Survey], missing: Sequence[Missing], *, on_stderr: bool
+) -> None:
     indexed = sum(each.indexed for each in surveys)
+    gated = [each.base.repo for each in surveys if each.gated]
     families = Counter(each.base.family for each in surveys)
     click.echo(
         f"{len(surveys)} base models of {len(families)} families, listed on {bases.dated}: "
         f"{indexed} indexed already, {len(missing)} to read, "
-        f"{len(surveys) - indexed - len(missing)} cannot be read."
+        f"{len(surveys) - indexed - len(missing)} cannot be read.",
+        err=on_stderr,
     )
+    if gated:
+        click.echo(
+            f"{len(gated)} of these are gated; they can be read once KINPRINT_HUB_TOKEN is that of "
+            f"somebody who has accepted their terms: {', '.join(gated)}.",
+            err=on_stderr,
+        )
     if missing:
         bytes_expected, seconds = cost(missing)
         click.echo(
             f"Reading them takes about {bytes_expected / 1e6:,.0f} MB of download and "
-            f"{max(1, round(seconds / 60)):,} minutes."
+            f"{max(1, round(seconds / 60)):,} minutes.",
+            err=on_stderr,
         )
 
 
@@ -107,15 +118,15 @@ def _read_all(
 ) -> dict[str, KinprintError]:
     failed: dict[str, KinprintError] = {}
     for number, each in enumerate(missing, 1):
-        label = f"{number}/{len(missing)} {each.repo}"
+        label = f"{number}/{len(missing)} {each.model.repo}"
         try:
             with reading_bar(label, quiet=quiet) as on_bytes:
-                read = read_into_index(instance, each.repo, each.commit, progress=on_bytes)
+                read = read_model(instance, each.model, is_newest=True, progress=on_bytes)
         except KinprintError as error:
-            failed[each.repo] = error
+            failed[each.model.repo] = error
             continue
         if not quiet:
-            click.echo(f"{label}@{each.commit[:8]}: {read.bytes_read:,} bytes")
+            click.echo(f"{label}@{each.model.commit[:8]}: {read.bytes_read:,} bytes")
     return failed
 
 
@@ -136,6 +147,7 @@ def _show_end(
                 "listed": len(surveys),
                 "indexed_before": sum(each.indexed for each in surveys),
                 "to_read": len(missing),
+                "gated": [each.base.repo for each in surveys if each.gated],
                 "bytes_expected": bytes_expected,
                 "seconds_expected": round(seconds),
                 "dry_run": dry_run,

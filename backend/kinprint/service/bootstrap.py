@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kinprint.checkpoints.hub_client import hub_client
 from kinprint.checkpoints.layout import SAFETENSORS_SUFFIX, TORCH_SUFFIXES
+from kinprint.checkpoints.tensors import Visibility
 from kinprint.errors import KinprintError, NotPublicError
 from kinprint.service.bases import expected_bytes, expected_seconds
 from kinprint.service.reading import PUBLISHED
@@ -14,7 +15,8 @@ from kinprint.service.reading import PUBLISHED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kinprint.checkpoints.hub_client import HubModel
+    from kinprint.checkpoints.hub_client import HubClient, HubModel
+    from kinprint.checkpoints.tensors import CheckpointFile
     from kinprint.service.bases import Base
     from kinprint.service.instance import Instance
 
@@ -24,13 +26,11 @@ class Missing:
     """A base that is not indexed at its present commit.
 
     Attributes:
-        repo: Canonical repo id.
-        commit: The commit that ``main`` was at when the Hub was asked; read at this one.
+        model: What the Hub described, at the commit that ``main`` was at; read at this one.
         bytes_expected: Estimate of the bytes that reading it takes.
     """
 
-    repo: str
-    commit: str
+    model: HubModel
     bytes_expected: int
 
 
@@ -42,12 +42,14 @@ class Survey:
         base: The line.
         indexed: The base is indexed at its present commit.
         missing: It is not.
+        gated: It cannot be read with this instance's token, or without one.
         error: Nothing can be said of it.
     """
 
     base: Base
     indexed: bool = False
     missing: Missing | None = None
+    gated: bool = False
     error: KinprintError | None = None
 
 
@@ -58,17 +60,35 @@ def survey(instance: Instance, base: Base) -> Survey:
         instance: Whose index.
         base: One line of the list.
     """
+    client = hub_client()
     try:
-        model = hub_client().model(base.repo)
+        model = client.model(base.repo)
         origin = model.origin
         if origin.visibility not in PUBLISHED or origin.repo is None or origin.revision is None:
             raise NotPublicError(f"{base.repo} is not public")
         if instance.index.find(origin.repo, origin.revision) is not None:
             return Survey(base, indexed=True)
-        bytes_expected = expected_bytes(_weight_bytes(model))
+        if origin.visibility is Visibility.GATED and not _may_read(client, model):
+            return Survey(base, gated=True)
     except KinprintError as error:
         return Survey(base, error=error)
-    return Survey(base, missing=Missing(origin.repo, origin.revision, bytes_expected))
+    return Survey(base, missing=Missing(model, expected_bytes(_weight_bytes(model))))
+
+
+def _may_read(client: HubClient, model: HubModel) -> bool:
+    """Ask for the address of one weight file; the Hub refuses it to who may not read it."""
+    path = next((each.path for each in model.files if _is_weights(each)), None)
+    if path is None:
+        return True
+    try:
+        client.locate(model, path)
+    except NotPublicError:
+        return False
+    return True
+
+
+def _is_weights(file: CheckpointFile) -> bool:
+    return file.path.endswith((SAFETENSORS_SUFFIX, *TORCH_SUFFIXES))
 
 
 def cost(missing: Sequence[Missing]) -> tuple[int, float]:

@@ -17,6 +17,7 @@ from kinprint.service.allowance import real_now
 from kinprint.service.partners import read_partners
 
 if TYPE_CHECKING:
+    from kinprint.checkpoints.hub_client import HubModel
     from kinprint.checkpoints.tensors import Checkpoint, Origin, Progress
     from kinprint.index.store import StoredRevision
     from kinprint.service.instance import Instance
@@ -62,14 +63,34 @@ def read_into_index(
     """
     client = hub_client()
     model = client.model(repo, revision)
+    # Without a revision the Hub has just resolved its main branch.
+    return read_model(instance, model, is_newest=None if revision else True, progress=progress)
+
+
+def read_model(
+    instance: Instance,
+    model: HubModel,
+    *,
+    is_newest: bool | None,
+    progress: Progress | None = None,
+) -> Read:
+    """Read a model that the Hub has described; errors as `read_into_index`.
+
+    Args:
+        instance: Whose index, key and budget.
+        model: The model at one commit.
+        is_newest: It is at the head of its main branch; None asks the Hub.
+        progress: Receives the bytes as they come.
+    """
+    client = hub_client()
     origin = model.origin
     if origin.visibility not in PUBLISHED or origin.repo is None:
-        raise NotPublicError(f"{repo} is not public")
+        raise NotPublicError(f"{model.repo} is not public")
     known = instance.index.find(origin.repo, origin.revision)
     if known is not None:
         return Read(refreshed(instance, known, origin), bytes_read=0, is_new=False)
-    # Without a revision the Hub has just resolved its main branch.
-    is_newest = revision is None or client.is_newest(model)
+    if is_newest is None:
+        is_newest = client.is_newest(model)
     with closing(HubCheckpoint(client, model)) as checkpoint:
         try:
             revision_id = _index(instance, checkpoint, progress, is_newest=is_newest)
