@@ -11,10 +11,9 @@ from kinprint.checkpoints.hub import HubCheckpoint
 from kinprint.checkpoints.hub_client import hub_client
 from kinprint.checkpoints.tensors import Visibility
 from kinprint.errors import NotPublicError
-from kinprint.fingerprint.probes import probe_targets, read_probes
 from kinprint.fingerprint.take import take
 from kinprint.service.allowance import real_now
-from kinprint.service.partners import read_partners
+from kinprint.service.partners import read_secret
 
 if TYPE_CHECKING:
     from kinprint.checkpoints.hub_client import HubModel
@@ -103,15 +102,28 @@ def _index(
     instance: Instance, checkpoint: Checkpoint, progress: Progress | None, *, is_newest: bool
 ) -> int:
     fingerprint = take(checkpoint, progress=progress)
-    newest, *_ = keys = instance.keys
-    probes = read_probes(checkpoint, fingerprint, newest, probe_targets(fingerprint, newest))
-    partners = read_partners(instance.index, keys, checkpoint, fingerprint)
+    probes, partners = read_secret(
+        instance.index,
+        instance.keys,
+        checkpoint,
+        fingerprint,
+        progress=None if progress is None else _after(fingerprint.bytes_read, progress),
+    )
     # Stored only now: whatever fails above leaves the index as it was.
     revision_id = instance.index.add(
         fingerprint, seen_at=clock.now(), probes=probes, is_newest=is_newest
     )
     instance.index.probes.add_partners(revision_id, partners)
     return revision_id
+
+
+def _after(bytes_before: int, progress: Progress) -> Progress:
+    """Report a second round of reading on top of the first."""
+
+    def on_bytes(bytes_read: int, bytes_expected: int) -> None:
+        progress(bytes_before + bytes_read, bytes_before + bytes_expected)
+
+    return on_bytes
 
 
 def refreshed(instance: Instance, known: StoredRevision, origin: Origin) -> StoredRevision:
