@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,8 @@ from safetensors.numpy import save
 
 from hub_standin.rate_limits import Quota
 from kinprint.cli import main
+from kinprint.settings import settings
+from kinprint.sketches.secret import SecretKey
 from weights import noised, renamed, strangers
 
 if TYPE_CHECKING:
@@ -92,8 +95,6 @@ def test_a_private_repo_is_compared_and_never_stored(
     run("index", "add", "acme/original")
     hub.repo("hidden/secret", private=True).commit({"model.safetensors": save(ORIGINAL)})
     monkeypatch.setenv("KINPRINT_HUB_TOKEN", hub.user("bot", orgs=("hidden",)).token)
-    from kinprint.settings import settings
-
     settings.cache_clear()
     assert run_json("similar", "hidden/secret")["verdict"]["relation"] == "same_weights"
     assert run_json("index", "stats")["models"] == 1
@@ -169,6 +170,29 @@ def test_bootstrap_says_which_bases_need_a_token_and_does_not_fail_for_them(
     assert "1 of these are gated" in done.stdout
     assert "KINPRINT_HUB_TOKEN" in done.stdout
     assert run_json("index", "bootstrap", "--list", str(path), "--yes")["gated"] == ["acme/gated"]
+
+
+def test_a_rotated_key_replaces_the_old_one_once_everything_was_read_again(
+    hub: HubStandIn,
+) -> None:
+    passing = hub.repo("passing/by")
+    passing.commit({"model.safetensors": save(noised(ORIGINAL, 1 / 708, seed=5))})
+    run("index", "add", "acme/original", "passing/by")
+    path = settings().data_dir / "secret.key"
+    (old,) = SecretKey.load_all(path)
+    passing.private = True
+    done = run("index", "renew-probes", "--rotate", "--json")
+    assert done.exit_code == 1
+    report = json.loads(done.stdout)
+    assert (report["renewed"], report["keys"]) == (1, 2)
+    assert [each["repo"] for each in report["failed"]] == ["passing/by"]
+    passing.private = False
+    report = run_json("index", "renew-probes")
+    assert (report["renewed"], report["keys"], report["failed"]) == (1, 1, [])
+    (new,) = SecretKey.load_all(path)
+    assert new.id != old.id
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert run_json("similar", "passing/by")["matches"][0]["relation"] == "derived"
 
 
 def test_compare_works_across_hub_and_disk(hub: HubStandIn, tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ index = LazyGroup(
         "bootstrap": Lazy(
             "kinprint.cli.index_bootstrap:bootstrap", "Read the shipped list of base models."
         ),
+        "renew-probes": Lazy(
+            "kinprint.cli.index_renew:renew_probes", "Renew the secret key and what hangs on it."
+        ),
         "stats": Lazy("kinprint.cli.index_stats:stats", "Show how much is in the index."),
     },
 )

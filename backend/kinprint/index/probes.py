@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from kinprint.checkpoints.tensors import Visibility
 from kinprint.fingerprint.probes import Probe
 from kinprint.index.database import insert_missing, insert_rows, reading, writing
-from kinprint.index.schema import partner_probe, probe
+from kinprint.index.schema import partner_probe, probe, revision
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import Connection, Engine
+
+
+_ON_THE_HUB = (Visibility.PUBLIC.value, Visibility.GATED.value)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,39 @@ class Probes:
         """Store probes of a revision, for instance under a new key."""
         with writing(self._engine) as connection:
             keep_probes(connection, revision_id, probes)
+
+    def lacking(self, key_id: str) -> tuple[int, ...]:
+        """Return the revisions on the Hub that have probes, but none under a key."""
+        renewed = select(probe.c.revision_id).where(probe.c.key_id == key_id)
+        with reading(self._engine) as connection:
+            return tuple(
+                connection.scalars(
+                    select(probe.c.revision_id)
+                    .join(revision, revision.c.id == probe.c.revision_id)
+                    .where(
+                        probe.c.revision_id.not_in(renewed),
+                        revision.c.visibility.in_(_ON_THE_HUB),
+                    )
+                    .distinct()
+                    .order_by(probe.c.revision_id)
+                )
+            )
+
+    def keys_without(self, key_id: str) -> frozenset[str]:
+        """Return the keys of the revisions that have probes, but none under this key."""
+        renewed = select(probe.c.revision_id).where(probe.c.key_id == key_id)
+        with reading(self._engine) as connection:
+            return frozenset(
+                connection.scalars(
+                    select(probe.c.key_id).where(probe.c.revision_id.not_in(renewed)).distinct()
+                )
+            )
+
+    def forget_keys_but(self, key_ids: Collection[str]) -> None:
+        """Delete what was signed under any other key: without the key it says nothing."""
+        with writing(self._engine) as connection:
+            for table in (probe, partner_probe):
+                connection.execute(delete(table).where(table.c.key_id.not_in(key_ids)))
 
     def partners(self, revision_id: int, of_revision_id: int) -> tuple[PartnerProbe, ...]:
         """Return a suspect's signs at the partners of another revision's probes."""

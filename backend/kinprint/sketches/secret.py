@@ -22,6 +22,8 @@ from kinprint.sketches.linear import phash
 from kinprint.sketches.projection import Projection
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -73,6 +75,11 @@ class SecretKey:
         keys = [secrets.token_bytes(KEY_BYTES), *_read(path)]
         _write(path, keys, replace=True)
         return cls(keys[0])
+
+    @classmethod
+    def keep(cls, path: Path, ids: Collection[str]) -> None:
+        """Drop all keys but those of these public ids from a key file."""
+        _write(path, [key for key in _read(path) if cls(key).id in ids], replace=True)
 
     def row_offset(self, cols: int, rows: int, block_rows: int, *, avoid: int) -> int:
         """Return the secret first row for views of a width.
