@@ -32,11 +32,9 @@ from kinprint.lineage.differences import differences
 from kinprint.lineage.likelihood import fold, stranger_pmf
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.training import structure
-from kinprint.sketches.blocks import block_shape
 from kinprint.sketches.distances import hamming
-from kinprint.sketches.linear import phash
-from kinprint.sketches.projection import PUBLIC
 from real import variants
+from real.strangers import all_blocks
 from real.twins import LENGTHS, train_twins
 
 if TYPE_CHECKING:
@@ -81,7 +79,7 @@ def main() -> None:
 def _stranger_rows(
     original: Mapping[str, torch.Tensor], stranger: Mapping[str, torch.Tensor]
 ) -> Iterator[tuple[object, ...]]:
-    mine, theirs = _all_blocks(original), _all_blocks(stranger)
+    mine, theirs = all_blocks(original), all_blocks(stranger)
     for (rows, cols), hashes in mine.items():
         inside = hamming(hashes, hashes)[np.triu_indices(len(hashes), 1)]
         between = hamming(hashes, theirs[rows, cols]).ravel()
@@ -111,19 +109,6 @@ def _reference_rows() -> Iterator[tuple[object, ...]]:
         sd = np.sqrt(pmf @ (d - mean) ** 2)
         tails = (f"{pmf[: bits + 1].sum():.1e}" for bits in TAIL_BITS)
         yield (label, "–", f"{mean:.1f} ± {sd:.1f}", "–", *tails)
-
-
-def _all_blocks(weights: Mapping[str, torch.Tensor]) -> dict[tuple[int, int], NDArray[np.uint8]]:
-    """Hashes of all blocks of the matrices, not only of the first, by (rows, cols)."""
-    found: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
-    for tensor in weights.values():
-        shape = block_shape(*tensor.shape) if tensor.ndim == 2 else None
-        if shape is not None:
-            rows, cols = shape
-            for start in range(0, len(tensor) - rows + 1, rows):
-                block = tensor[start : start + rows, :cols].numpy()
-                found.setdefault(shape, []).append(phash(PUBLIC.project(block)))
-    return {shape: np.stack(hashes) for shape, hashes in found.items()}
 
 
 def _relatives(

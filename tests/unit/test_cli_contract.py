@@ -7,7 +7,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
 from click.testing import CliRunner
 
 from kinprint.cli import main
@@ -50,11 +49,13 @@ def test_each_command_loads_and_explains_itself() -> None:
         assert command.help, path
 
 
-@pytest.mark.parametrize("command", ["fingerprint", "compare", "similar", "doctor"])
-def test_commands_that_report_speak_json(command: str) -> None:
-    loaded = main.get_command(None, command)
-    assert loaded is not None
-    assert "--json" in {name for option in loaded.params for name in option.opts}
+RUNS_UNTIL_STOPPED = {("serve",), ("worker",)}
+
+
+def test_commands_that_report_speak_json() -> None:
+    for path, command in commands(main):
+        if path not in RUNS_UNTIL_STOPPED and not isinstance(command, LazyGroup):
+            assert "--json" in {name for option in command.params for name in option.opts}, path
 
 
 def test_an_unknown_command_exits_2_with_a_hint() -> None:
