@@ -52,7 +52,7 @@ integration: setup ## tests with the Hub stand-in
 oldest-hub: setup ## checkpoint and stand-in tests with the oldest supported huggingface_hub
 	@scripts/oldest-hub-env.sh
 	COVERAGE_FILE=.coverage.oldest $(PLAIN_ENV) .venv-oldest-hub/bin/python -m pytest -n 2 $(MEASURED) \
-		tests/unit/test_h*.py tests/integration/test_hub_*.py tests/integration/test_cli_index.py
+		tests/unit/test_h*.py tests/integration
 
 .PHONY: real
 real: setup ## tests on real trained weights

@@ -7,6 +7,10 @@ cd "$(dirname "$0")/.."
 readonly UV_VERSION=0.13.9
 readonly TOOL=.venv-lock
 
+if ! command -v "${PYTHON:-python3}" >/dev/null; then
+  echo "lock: missing: ${PYTHON:-python3} (PYTHON=... names another one)" >&2
+  exit 2
+fi
 if [[ ! -x $TOOL/bin/uv ]] || [[ $("$TOOL/bin/uv" --version) != "uv $UV_VERSION"* ]]; then
   "${PYTHON:-python3}" -m venv "$TOOL"
   "$TOOL/bin/pip" install --quiet --disable-pip-version-check "uv==$UV_VERSION"

@@ -27,4 +27,11 @@ packages_of() { "$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("
 # addsitedir, not a bare path: Kinprint itself is there as a .pth file.
 echo "import site; site.addsitedir('$(packages_of "$MAIN")')" >"$(packages_of "$NEW")/shared.pth"
 
+# What is imported is what counts: a shared package could stand in front.
+"$NEW/bin/python" - "${OLDEST[0]#*==}" <<'PYTHON'
+import sys
+import huggingface_hub
+if huggingface_hub.__version__ != sys.argv[1]:
+    sys.exit(f"oldest-hub-env: imports huggingface_hub {huggingface_hub.__version__}, not {sys.argv[1]}")
+PYTHON
 echo "$wanted" >"$NEW/complete"

@@ -195,6 +195,12 @@ def test_a_rotated_key_replaces_the_old_one_once_everything_was_read_again(
     assert run_json("similar", "passing/by")["matches"][0]["relation"] == "derived"
 
 
+def test_a_mistyped_folder_is_not_only_called_a_missing_repo(hub: HubStandIn) -> None:
+    done = run("fingerprint", "my-modle", "-o", "out.safetensors")
+    assert done.exit_code == 2
+    assert "Nor is there a file or folder 'my-modle'" in done.stderr
+
+
 def test_compare_works_across_hub_and_disk(hub: HubStandIn, tmp_path: Path) -> None:
     file = tmp_path / "copy.safetensors"
     taken = run_json("fingerprint", "rival/copy", "-o", str(file))

@@ -370,6 +370,22 @@ def test_a_spent_budget_answers_429(hub: HubStandIn, start: StartServer) -> None
     assert int(reply.headers["Retry-After"]) > 0
 
 
+def test_who_waits_is_told_the_place_in_the_queue(hub: HubStandIn, start: StartServer) -> None:
+    server = start("--no-worker")
+    places = []
+    for name in ("first", "second"):
+        hub.repo(f"queued/{name}").commit(files(strangers(15)))
+        places.append(server.ask("/similar", repo=f"queued/{name}").json["position"])
+    assert places == [1, 2]
+
+
+def test_a_small_index_is_said_to_be_small_at_the_start(start: StartServer) -> None:
+    process = start("--no-worker").process
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(2)]
+    assert "kinprint index bootstrap" in lines[-1]
+
+
 def test_without_a_worker_it_is_live_but_not_ready(start: StartServer) -> None:
     server = start("--no-worker")
     assert server.ask("/health/live").status == 200

@@ -93,7 +93,7 @@ def test_similar_answers_with_its_coverage_and_says_that_nobody_reviewed_it(clie
 
 def test_a_repo_being_read_gives_202_with_location_and_retry_after(client, answers):
     answers.answer = Pending(
-        repo="acme/model", revision="b" * 40, status="queued", coverage=COVERAGE
+        repo="acme/model", revision="b" * 40, status="queued", position=1, coverage=COVERAGE
     )
     response = client.get("/similar?repo=acme/model")
     assert response.status_code == 202

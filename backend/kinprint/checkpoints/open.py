@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kinprint.checkpoints.local import LocalCheckpoint
 from kinprint.checkpoints.source import HubSource, LocalSource
+from kinprint.errors import RepoNotFoundError
 
 if TYPE_CHECKING:
     from kinprint.checkpoints.tensors import Checkpoint
@@ -31,4 +32,10 @@ def open_checkpoint(source: LocalSource | HubSource) -> Checkpoint:
             from kinprint.checkpoints.hub_client import hub_client
 
             client = hub_client()
-            return HubCheckpoint(client, client.model(repo, revision))
+            try:
+                model = client.model(repo, revision)
+            except RepoNotFoundError as error:
+                # A mistyped path reads like a repo.
+                hint = f"Nor is there a file or folder {repo!r} on this machine. {error.hint}"
+                raise RepoNotFoundError(error.message, hint=hint) from None
+            return HubCheckpoint(client, model)

@@ -100,7 +100,7 @@ class Origin:
 class Progress(Protocol):
     """Receives bytes as they are read; the CLI draws a bar from it."""
 
-    def __call__(self, bytes_read: int, bytes_expected: int) -> None:
+    def __call__(self, bytes_read: int, bytes_expected: int, /) -> None:
         """Report the running totals."""
 
 

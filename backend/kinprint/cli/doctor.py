@@ -11,6 +11,7 @@ from rich.text import Text
 
 from kinprint.cli.failure import one_line
 from kinprint.cli.output import json_option, print_json
+from kinprint.cli.progress import reading_bar
 from kinprint.cli.report import console
 from kinprint.errors import KinprintError
 from kinprint.service.backup import write_backup
@@ -32,7 +33,8 @@ def doctor(backup: Path | None, as_json: bool) -> None:
     """Check settings, folders, database, key, queue, versions and the way to the Hub."""
     chosen = settings()
     if backup is not None:
-        bytes_stored = write_backup(chosen, backup, secret_key_file(chosen))
+        with reading_bar("Copying the database", quiet=as_json) as on_bytes:
+            bytes_stored = write_backup(chosen, backup, secret_key_file(chosen), progress=on_bytes)
         if as_json:
             print_json({"file": str(backup), "bytes_stored": bytes_stored})
         else:

@@ -8,6 +8,7 @@ import click
 
 from kinprint import clock
 from kinprint.cli.output import json_option, print_json
+from kinprint.cli.progress import counting_bar
 from kinprint.index.dump import write_dump
 from kinprint.service.instance import Instance
 from kinprint.settings import settings
@@ -22,8 +23,11 @@ def dump(file: Path, as_json: bool) -> None:
     `kinprint index bootstrap --dump FILE` reads it into another index. No key, no gated and no
     private model is in it.
     """
-    with Instance.open(settings()) as instance:
-        manifest = write_dump(instance.index, file, made_at=clock.now())
+    with (
+        Instance.open(settings()) as instance,
+        counting_bar("Writing models", quiet=as_json) as on_model,
+    ):
+        manifest = write_dump(instance.index, file, made_at=clock.now(), progress=on_model)
     size = file.stat().st_size
     if as_json:
         print_json({"file": str(file), "bytes": size, **manifest.model_dump(mode="json")})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from kinprint.checkpoints.source import HubSource, parse_source
@@ -24,15 +26,16 @@ def add(sources: tuple[str, ...], as_json: bool) -> None:
     One that fails does not stop the others; they are listed at the end.
     """
     wanted = [_hub_source(text) for text in sources]
+    bar = partial(reading_bar, quiet=as_json)
     added, failed = [], []
     with Instance.open(settings()) as instance:
         for source in wanted:
             try:
-                with reading_bar(source.repo, quiet=as_json) as on_bytes:
+                with bar(source.repo) as on_bytes:
                     read = read_into_index(
                         instance, source.repo, source.revision, progress=on_bytes
                     )
-                read_ancestors(instance, read.revision.declared_bases)
+                read_ancestors(instance, read.revision.declared_bases, bar=bar)
             except KinprintError as error:
                 if len(wanted) == 1:
                     raise

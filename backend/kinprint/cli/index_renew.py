@@ -34,8 +34,8 @@ def renew_probes(makes_key: bool, as_json: bool) -> None:
             try:
                 with reading_bar(label, quiet=as_json) as on_bytes:
                     bytes_read += renew(instance, known, newest, progress=on_bytes)
-            except KinprintError as error:
-                failed[known.repo] = error
+            except KinprintError as reason:
+                failed[known.repo] = reason
                 continue
             renewed += 1
         keys = drop_unneeded_keys(instance)

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -20,23 +22,35 @@ from kinprint.fingerprint.record import Depth
 from kinprint.fingerprint.source import fingerprint_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
-    from kinprint.checkpoints.tensors import Progress as OnBytes
     from kinprint.fingerprint.record import Fingerprint
 
+    Report = Callable[[int, int], None]
 
-@contextmanager
-def reading_bar(label: str, *, quiet: bool) -> Iterator[OnBytes | None]:
-    """Draw a bar while a checkpoint is read; it is wiped at the end.
+
+def reading_bar(label: str, *, quiet: bool) -> AbstractContextManager[Report | None]:
+    """Draw bytes, rate and time left while something is read or written.
 
     Args:
         label: What is read, as the user named it.
         quiet: Draw nothing (``--json``).
 
-    Yields:
-        What to report bytes to, or None where no bar is drawn (not a terminal).
+    Returns:
+        A context that gives what to report bytes to, or None where no bar is drawn (not a
+        terminal); the bar is wiped at its end.
     """
+    return _bar(label, (DownloadColumn(), TransferSpeedColumn()), quiet=quiet)
+
+
+def counting_bar(label: str, *, quiet: bool) -> AbstractContextManager[Report | None]:
+    """Draw how many of how many things are done; arguments and result as `reading_bar`."""
+    return _bar(label, (MofNCompleteColumn(),), quiet=quiet)
+
+
+@contextmanager
+def _bar(label: str, figures: Sequence[ProgressColumn], *, quiet: bool) -> Iterator[Report | None]:
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield None
@@ -44,17 +58,16 @@ def reading_bar(label: str, *, quiet: bool) -> Iterator[OnBytes | None]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        *figures,
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(one_line(label), total=None)
 
-        def on_bytes(bytes_read: int, bytes_expected: int) -> None:
-            bar.update(task, completed=bytes_read, total=bytes_expected or None)
+        def report(done: int, expected: int) -> None:
+            bar.update(task, completed=done, total=expected or None)
 
-        yield on_bytes
+        yield report
 
 
 def fingerprint_with_bar(source: str, *, quiet: bool, depth: Depth = Depth.FULL) -> Fingerprint:

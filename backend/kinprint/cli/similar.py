@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -60,11 +61,12 @@ def _fingerprint(instance: Instance, src: str, *, quiet: bool) -> Fingerprint:
     source = parse_source(src)
     if not isinstance(source, HubSource):
         return fingerprint_with_bar(src, quiet=quiet)
+    bar = partial(reading_bar, quiet=quiet)
     try:
-        with reading_bar(src, quiet=quiet) as on_bytes:
+        with bar(src) as on_bytes:
             read = read_into_index(instance, source.repo, source.revision, progress=on_bytes)
     except (NotPublicError, RevisionNotFoundError):
         # Readable with the operator's own token, or a pull request: compared, never stored.
         return fingerprint_with_bar(src, quiet=quiet)
-    read_ancestors(instance, read.revision.declared_bases)
+    read_ancestors(instance, read.revision.declared_bases, bar=bar)
     return instance.index.fingerprint(read.revision.id)

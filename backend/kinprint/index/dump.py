@@ -19,7 +19,7 @@ from kinprint.fingerprint.file import FILE_BYTES, from_bytes, to_bytes
 from kinprint.sketches.projection import SKETCH_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
     from typing import IO
@@ -49,10 +49,22 @@ class Manifest(BaseModel):
     models: int = Field(ge=0)
 
 
-def write_dump(index: Index, path: Path, *, made_at: datetime) -> Manifest:
+def write_dump(
+    index: Index,
+    path: Path,
+    *,
+    made_at: datetime,
+    progress: Callable[[int, int], None] | None = None,
+) -> Manifest:
     """Write the newest public revision of every repo of an index.
 
     An older dump is replaced once the new one is whole.
+
+    Args:
+        index: The index.
+        path: The file to write.
+        made_at: Now (aware).
+        progress: Told the models written so far and those to write.
 
     Raises:
         UsageError: Another file has that name.
@@ -69,8 +81,10 @@ def write_dump(index: Index, path: Path, *, made_at: datetime) -> Manifest:
     try:
         with tarfile.open(beside, "w") as tar:
             _put(tar, MANIFEST, manifest.model_dump_json().encode())
-            for number in numbers:
+            for done, number in enumerate(numbers, 1):
                 _put(tar, f"{number}.safetensors", to_bytes(index.fingerprint(number)))
+                if progress is not None:
+                    progress(done, len(numbers))
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

@@ -273,6 +273,7 @@ class Answers:
             repo=reading.repo,
             revision=reading.revision,
             status="queued" if reading.state is ReadingState.QUEUED else "reading",
+            position=self._index.readings.position(reading.id),
             coverage=self.coverage(),
         )
 

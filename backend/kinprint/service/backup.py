@@ -14,12 +14,17 @@ from kinprint.errors import IndexUnreadableError, MissingError, UsageError
 from kinprint.index.database import database_url
 
 if TYPE_CHECKING:
+    from kinprint.checkpoints.tensors import Progress
     from kinprint.settings import Settings
 
+PAGES_AT_ONCE = 16_384
+"""64 MB between two reports; a writer in between makes SQLite start anew, so not fewer."""
 DATABASE_NAME = "kinprint.db"
 
 
-def write_backup(settings: Settings, target: Path, key_file: Path) -> int:
+def write_backup(
+    settings: Settings, target: Path, key_file: Path, *, progress: Progress | None = None
+) -> int:
     """Write database and secret key into one gzipped tar that only its owner can read.
 
     The database may be in use meanwhile: SQLite's online backup gives a consistent copy.
@@ -28,6 +33,7 @@ def write_backup(settings: Settings, target: Path, key_file: Path) -> int:
         settings: Where the database is.
         target: Archive to create; never overwritten.
         key_file: The instance's secret key.
+        progress: Told the bytes of the database copied so far, and all of them.
 
     Returns:
         Size of the archive in bytes.
@@ -66,7 +72,7 @@ def write_backup(settings: Settings, target: Path, key_file: Path) -> int:
             copy = Path(folder) / DATABASE_NAME
             # The archive keeps the mode, for the day it is unpacked: secret signs are in it.
             copy.touch(mode=0o600)
-            _copy_database(database, copy)
+            _copy_database(database, copy, progress)
             archive.add(copy, DATABASE_NAME)
             archive.add(key_file, key_file.name)
     except BaseException:
@@ -76,13 +82,19 @@ def write_backup(settings: Settings, target: Path, key_file: Path) -> int:
     return target.stat().st_size
 
 
-def _copy_database(database: Path, copy: Path) -> None:
+def _copy_database(database: Path, copy: Path, progress: Progress | None) -> None:
+    page_bytes = 4_096
+
+    def on_pages(_status: int, left: int, total: int) -> None:
+        if progress is not None:
+            progress((total - left) * page_bytes, total * page_bytes)
+
     uri = f"{database.resolve().as_uri()}?mode=ro"
     try:
         with (
             closing(sqlite3.connect(uri, uri=True)) as live,
             closing(sqlite3.connect(copy)) as target,
         ):
-            live.backup(target)
+            live.backup(target, pages=PAGES_AT_ONCE, progress=on_pages)
     except sqlite3.DatabaseError as error:
         raise IndexUnreadableError(f"{str(database)!r} cannot be copied: {error}") from error

@@ -59,6 +59,7 @@ class Pending(BaseModel):
     repo: str
     revision: str | None = None
     status: Literal["queued", "reading"]
+    position: int = Field(description="Place in the queue, 1 for the next; 0 while it is read.")
     coverage: Coverage
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from kinprint.checkpoints.source import validate_repo_id
@@ -13,10 +13,14 @@ from kinprint.service.allowance import check_budget, real_now, within_budget
 from kinprint.service.reading import read_into_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
+    from kinprint.checkpoints.tensors import Progress
     from kinprint.index.readings import Reading
     from kinprint.service.instance import Instance
+
+    Bar = Callable[[str], AbstractContextManager[Progress | None]]
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,9 @@ def work(instance: Instance, reading_id: int) -> None:
         instance.index.readings.finish(taken, at=real_now())
 
 
-def read_ancestors(instance: Instance, bases: Sequence[str]) -> None:
+def read_ancestors(
+    instance: Instance, bases: Sequence[str], *, bar: Bar = lambda _repo: nullcontext()
+) -> None:
     """Read the declared ancestors that are not indexed yet, parents before grandparents.
 
     What could not be read keeps its reason in ``Index.readings``, where answers find it.
@@ -57,6 +63,7 @@ def read_ancestors(instance: Instance, bases: Sequence[str]) -> None:
     Args:
         instance: Whose index, key and budget.
         bases: Repo ids that a card declares.
+        bar: Gives what one base's bytes are reported to, while it is read.
     """
     seen: set[str] = set()
     left = ANCESTOR_REPOS
@@ -72,11 +79,12 @@ def read_ancestors(instance: Instance, bases: Sequence[str]) -> None:
                 following += known.declared_bases
             elif left > 0:
                 left -= 1
-                following += _read_ancestor(instance, base)
+                with bar(base) as progress:
+                    following += _read_ancestor(instance, base, progress)
         level = following
 
 
-def _read_ancestor(instance: Instance, base: str) -> Sequence[str]:
+def _read_ancestor(instance: Instance, base: str, progress: Progress | None) -> Sequence[str]:
     readings = instance.index.readings
     try:
         asked, _ = readings.request(
@@ -92,19 +100,27 @@ def _read_ancestor(instance: Instance, base: str) -> Sequence[str]:
     if taken is None:
         return ()
     with _leased(instance, taken):
-        bases = _read(instance, taken)
+        bases = _read(instance, taken, progress)
         if bases is None:
             return ()
         readings.finish(taken, at=real_now())
         return bases
 
 
-def _read(instance: Instance, taken: Reading) -> Sequence[str] | None:
+def _read(
+    instance: Instance, taken: Reading, progress: Progress | None = None
+) -> Sequence[str] | None:
     """Read one repo; return what its card declares, or None after noting why it failed."""
     try:
         check_budget(instance)
-        progress = within_budget(instance)
-        read = read_into_index(instance, taken.repo, taken.revision, progress=progress)
+        within = within_budget(instance)
+
+        def on_bytes(bytes_read: int, bytes_expected: int) -> None:
+            within(bytes_read, bytes_expected)
+            if progress is not None:
+                progress(bytes_read, bytes_expected)
+
+        read = read_into_index(instance, taken.repo, taken.revision, progress=on_bytes)
     except KinprintError as error:
         log.info("Reading %d failed: %s", taken.id, error.code)
         instance.index.readings.fail(

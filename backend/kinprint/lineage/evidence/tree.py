@@ -95,9 +95,9 @@ def _edges(
         name.lower(): len(members) + number for number, name in enumerate(unread)
     }
     for child, member in enumerate(members):
-        for base in member.origin.declared_bases:
-            if base.lower() in first_unread:
-                yield child, _Edge(first_unread[base.lower()], relation=None, declared=True)
+        for name in member.origin.declared_bases:
+            if name.lower() in first_unread:
+                yield child, _Edge(first_unread[name.lower()], relation=None, declared=True)
 
 
 def _edge(parent: int, along: Verdict, *, declared: bool) -> _Edge:
