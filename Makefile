@@ -28,7 +28,7 @@ demo: setup ## run the main job on real weights and serve it until Ctrl-C; ONCE=
 	@$(PLAIN_ENV) $(PY) demo/run.py $(if $(ONCE),--once)
 
 .PHONY: test
-test: lint unit integration oldest-hub real coverage ## everything: linters, types, all tests, the demo once
+test: lint unit integration oldest-hub runtime real coverage ## everything: linters, types, all tests, the demo once
 	@$(MAKE) --no-print-directory demo ONCE=1
 
 .PHONY: lint
@@ -53,6 +53,12 @@ oldest-hub: setup ## checkpoint and stand-in tests with the oldest supported hug
 	@scripts/oldest-hub-env.sh
 	COVERAGE_FILE=.coverage.oldest $(PLAIN_ENV) .venv-oldest-hub/bin/python -m pytest -n 2 $(MEASURED) \
 		tests/unit/test_h*.py tests/integration
+
+.PHONY: runtime
+runtime: ## what the container installs, made once and used
+	@VENV=.venv-runtime scripts/setup.sh runtime
+	.venv-runtime/bin/kinprint compare --json tests/unit/golden.safetensors \
+		tests/unit/golden.safetensors >/dev/null
 
 .PHONY: real
 real: setup ## tests on real trained weights
