@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,6 +15,8 @@ from kinprint.checkpoints.card import front_matter
 from kinprint.checkpoints.documents import Document, Documents, documents_of
 from kinprint.checkpoints.source import LocalSource
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT = st.text('ab_ \\"{[é模🦙', max_size=8)
 
