@@ -102,7 +102,11 @@ def _texts(node: yaml.Node | None, first_line: int) -> tuple[DeclaredText, ...]:
 
     listed = node.value[:DECLARED_BASES] if isinstance(node, yaml.SequenceNode) else [node]
     return tuple(
-        DeclaredText(item.value.strip(), first_line + item.start_mark.line)
+        # An escaped lone surrogate could not be written out again.
+        DeclaredText(
+            item.value.strip().encode("utf-8", "replace").decode(),
+            first_line + item.start_mark.line,
+        )
         for item in listed
         if isinstance(item, yaml.ScalarNode) and item.value.strip()
     )

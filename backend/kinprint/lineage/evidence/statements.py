@@ -190,7 +190,8 @@ _PASSED_OVER = re.compile(
 )
 _PARTIAL_SIZE = re.compile(
     r"\b(?:activ\w{1,6}|effective|trainable|non-?embedding|additional|extra|draft|per token|"
-    r"adapters?|lora|projector|encoder|teacher)\b|激活|非嵌入|可训练",
+    r"adapters?|lora|projector|encoder|teacher|heads?|for|from|of the|version of|based on|"
+    r"prun\w{1,4}|distil\w{1,6}|quanti\w{1,6}|compress\w{1,4}|merg\w{1,3})\b|激活|非嵌入|可训练|蒸馏|量化|剪枝",
     re.IGNORECASE,
 )
 _SELF = re.compile(
@@ -202,7 +203,8 @@ _LABEL = re.compile(r"(?:[\w \-/]{0,30}[:：\-–]\s?)?(?:a|an|the|this|our|is)?
 _PART_WORD = re.compile(
     r"\b(?:tokeni[sz]ers?|vocabulary|encoders?|decoders?|projectors?|adapt[eo]rs?|heads?|"
     r"embeddings?|resamplers?|connectors?|vision|visual|towers?|modules?|layers?|lora|classifiers?|"
-    r"routers?|vae|unet|backbones?|kernels?|library|framework|pipeline|datasets?|corpus)\b|"
+    r"routers?|vae|unet|backbones?|kernels?|library|framework|pipeline|datasets?|corpus|parts?|"
+    r"partly|partially)\b|"
     r"编码器|解码器|分词器|词表|投影|连接器|适配器|模块|层|数据|框架",
     re.IGNORECASE,
 )
@@ -246,7 +248,7 @@ def _in(sentence: Sentence, own_names: Sequence[str]) -> Iterator[Statement]:
                     part = _part(match["part"]) if pattern.code == "part_source" else None
                     yield Statement(pattern.code, sentence, is_own, name=name, part=part)
             case "parameter_size":
-                if is_own and not _PARTIAL_SIZE.search(sentence.text):
+                if is_own and not _PARTIAL_SIZE.search(sentence.text, 0, match.end() + 20):
                     yield Statement(pattern.code, sentence, is_own, parameters=_size(match))
             case _:
                 # A part may be new where the rest is not; so may a model beside a second one.
