@@ -63,7 +63,7 @@ def said(
     card: str,
     measured: Verdict | None = None,
     *,
-    others_card: str | None = None,
+    others_card: str | None = "# M",
     other: str = KNOWN,
     sources: tuple[KnownSource, ...] = (),
     config: object = CONFIG,
@@ -126,6 +126,13 @@ def test_the_other_side_is_not_blamed_for_what_was_taken_from_it() -> None:
         f"---\nbase_model: {KNOWN}\n---\nWe trained the model from scratch.\n",
         "We trained the projector from scratch.",
         "Llama-2 was trained from scratch.",
+        "This model was trained from scratch on an unknown dataset.",
+        "This model was trained from scratch on the imdb and squad datasets.",
+        "It was trained from scratch by Meta.",
+        "The original model was trained from scratch.",
+        "We trained the model from scratch. It is based on Llama-3-8B.",
+        "We trained the model from scratch.\n\nOur language model is Llama-3-8B.",
+        f"---\nbase_model: {OLDER}\n---\nWe trained the model from scratch.\n",
         "Part of it was trained from scratch.",
     ],
 )
@@ -143,6 +150,10 @@ def test_a_negated_claim_is_no_claim(card: str) -> None:
 def test_a_mirror_with_the_originals_card_is_not_contradicted() -> None:
     found = said(SCRATCH, others_card=SCRATCH)
     assert {each.outcome for each in found.declarations} == {"cannot_tell"}
+
+
+def test_a_sentence_that_may_be_copied_from_an_unread_card_is_not_contradicted() -> None:
+    assert the(said(SCRATCH, others_card=None), "trained_from_scratch").outcome == "cannot_tell"
 
 
 def test_an_owner_who_builds_on_an_own_model_is_not_contradicted() -> None:
@@ -169,6 +180,13 @@ def test_a_size_is_checked_against_the_parameters_counted(claimed: str, outcome:
     found = the(said(f"This is a {claimed} model."), "parameter_size")
     assert found.outcome == outcome
     assert found.measured.startswith("8,537,000,000 parameters were counted")
+
+
+@pytest.mark.parametrize(
+    "card", ["This is a 3B model. Its sister has 9B.", "This is a 3B model.\n\n|a|\n|-|\n|8.5B|"]
+)
+def test_a_size_is_not_contradicted_in_a_card_shared_by_a_family(card: str) -> None:
+    assert the(said(card), "parameter_size").outcome == "cannot_tell"
 
 
 @pytest.mark.parametrize(
@@ -323,13 +341,13 @@ def test_what_could_not_be_read_is_named_and_the_rest_stands() -> None:
         Document(b"[1]"), Document(b"---\n: [\n---\nWe trained this model from scratch.")
     )
     repo = dataclasses.replace(party("repo", SUSPECT), documents=broken)
-    found = declared(repo, party("match", KNOWN), verdict())
+    found = declared(repo, party("match", KNOWN, "# M", config=[]), verdict())
     assert the(found, "trained_from_scratch").outcome == "contradicts"
     assert the(found, "trained_from_scratch").line == 4
     assert set(found.unread) == {
         "repo config.json",
         "repo README.md front matter",
-        "match README.md",
+        "match config.json",
     }
 
 

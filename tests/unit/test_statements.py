@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from kinprint.lineage.evidence.model_names import is_model_name, is_same, may_be, model_names_in
 from kinprint.lineage.evidence.prose import PROSE_LINES, Sentence, sentences_of
-from kinprint.lineage.evidence.statements import PATTERNS, STATEMENTS, Statement, statements_in
+from kinprint.lineage.evidence.statement_patterns import PATTERNS
+from kinprint.lineage.evidence.statements import STATEMENTS, Statement, statements_in
 
 OWN = ("acme/Falconet-8B",)
 
@@ -25,7 +26,7 @@ OWN_CLAIMS = {
     ("trained_from_scratch", "en"): [
         "We trained the model from scratch on 2T tokens.",
         "This model was pretrained completely from scratch.",
-        "Falconet-8B was built from the ground up by our team.",
+        "We built the model from the ground up.",
         "Trained from scratch.",
         "Our vision-language model was trained from scratch.",
     ],
@@ -44,6 +45,8 @@ OWN_CLAIMS = {
         "This is an 8B model.",
         "Falconet-8B has 8 billion parameters.",
         "Our 8B-parameter model is open.",
+        "Model size: 8B params",
+        "Parameters: 8B",
         "We release a 2.4B language model.",
         "This 8B model is small.",
     ],
@@ -53,6 +56,9 @@ OWN_CLAIMS = {
         "It was fine-tuned from mistralai/Mistral-7B-v0.1.",
         "The model was initialized from Llama-3-8B-Instruct.",
         "Our model is a finetuned version of Qwen2-7B.",
+        "Finetuned from model [optional]: mistralai/Mistral-7B-v0.1",
+        "Base model: Qwen2-7B",
+        "This model is a Llama-3-8B fine-tune.",
     ],
     ("based_on", "zh"): ["本模型基于 Llama-3-8B 微调。", "我们在Qwen2-7B基础上继续预训练。"],
     ("part_source", "en"): [
@@ -61,6 +67,7 @@ OWN_CLAIMS = {
         "It uses SigLIP-400M as its vision encoder.",
         "Vision encoder: SigLIP-so400m",
         "Our language model is Llama-3-8B.",
+        "We use the same tokenizer as Llama-2.",
     ],
     ("part_source", "zh"): ["我们的视觉编码器采用SigLIP。", "本模型的分词器来自 MiniCPM-V-2。"],
 }
@@ -74,6 +81,7 @@ NO_CLAIMS = {
         "Most models are trained from scratch.",
         "It outperforms baselines trained from scratch.",
         "Scratch that: we trained it.",
+        "We built the inference engine from scratch.",
     ],
     ("trained_from_scratch", "zh"): [
         "本模型并非从零训练。",
@@ -83,6 +91,7 @@ NO_CLAIMS = {
     ("own_architecture", "en"): [
         "It does not use our own architecture.",
         "See the architecture diagram.",
+        "It runs on our own serving architecture.",
         "Unlike our own architecture, it is simple.",
     ],
     ("own_architecture", "zh"): ["本模型没有采用自研架构。", "架构如图。"],
@@ -94,6 +103,9 @@ NO_CLAIMS = {
         "It was trained on 8B tokens.",
         "Llama-2 is a 7B model.",
         "There are 8B models on the Hub.",
+        "We also release a 70B model.",
+        "Our family has a 70B model.",
+        "We obtained it by pruning a 15B model.",
     ],
     ("parameter_size", "zh"): ["性能超过70B参数的模型。", "激活8B参数。"],
     ("based_on", "en"): [
@@ -133,8 +145,13 @@ def test_what_only_sounds_like_a_claim_is_passed_over(code: str, text: str) -> N
     [
         "Llama-2 was trained from scratch.",
         "We trained the projector from scratch.",
-        "The tokenizer was built from scratch.",
+        "The tokenizer was trained from scratch.",
         "The team trained it after Qwen2-7B was trained from scratch.",
+        "We developed the training code and trained the scripts from scratch.",
+        "We trained from scratch a tokenizer.",
+        "For ablations we trained a smaller model from scratch.",
+        "We trained a reward model from scratch.",
+        "我们从零训练了分词器。",
         "One model was trained from scratch, this model is based on Llama-3-8B.",
         "分词器从零训练。",
         "Llama-2 从零训练。",
@@ -168,6 +185,11 @@ def test_the_source_and_what_came_from_it_are_read(text, name, part) -> None:
     assert (found.name, found.part) == (name, part)
 
 
+def test_all_sources_of_a_list_are_read() -> None:
+    found = stated("It is built on SigLIP-400M, Qwen2-7B and Meta Llama 3 8B with care.")
+    assert [each.name for each in found] == ["SigLIP-400M", "Qwen2-7B", "Llama 3 8B"]
+
+
 @pytest.mark.parametrize(
     ("text", "parameters"),
     [
@@ -176,6 +198,7 @@ def test_the_source_and_what_came_from_it_are_read(text, name, part) -> None:
         ("It has 22.7 million parameters.", 22.7e6),
         ("我们的模型有80亿参数。", 8e9),
         ("本模型参数量约为8B。", 8e9),
+        ("Parameters: 8B", 8e9),
     ],
 )
 def test_a_size_is_read_in_its_unit(text, parameters) -> None:

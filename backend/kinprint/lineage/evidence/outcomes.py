@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kinprint.lineage.evidence.model_names import may_be
 from kinprint.lineage.evidence.parties import source_named
+from kinprint.lineage.evidence.statement_patterns import TEMPLATE
 from kinprint.lineage.thresholds import SIZE_AGREES, SIZE_CONTRADICTS, WHOLLY_MATCHED_SHARE
 from kinprint.lineage.verdict import CLAIMS, Direction, Relation
 
@@ -66,6 +68,10 @@ def of_origin(case: Case, statement: Statement) -> Outcome:
     party, other, verdict = case.party, case.other, case.verdict
     if not statement.is_own:
         return _cannot_tell("The sentence may speak of a part or of another model.")
+    if TEMPLATE.fullmatch(statement.sentence.text):
+        return _cannot_tell(
+            "The sentence is a template's, written where the training code was not told the base."
+        )
     if verdict.relation not in CLAIMS:
         return _cannot_tell(
             f"No common origin with {other.name} was found, which says nothing of other models."
@@ -77,8 +83,15 @@ def of_origin(case: Case, statement: Statement) -> Outcome:
         )
     if case.is_declared:
         return _cannot_tell(f"{party.name} declares {other.name} as its base as well.")
+    bases = party.bases_named
+    if statement.code == "trained_from_scratch" and bases:
+        return _cannot_tell(f"The card names {bases[0]} as what it was made from, too.")
     if party.owner is not None and party.owner == other.owner:
         return _cannot_tell(f"{other.name} is of the same owner, who may mean both.")
+    if other.documents.card is None:
+        return _cannot_tell(
+            f"The card of {other.name} could not be read, from which the sentence may be copied."
+        )
     if any(theirs.sentence.text == statement.sentence.text for theirs in other.statements):
         return _cannot_tell(f"The card of {other.name} holds the same sentence.")
     if statement.code == "own_architecture" and not _is_wholly_the_others(case):
@@ -95,12 +108,14 @@ def of_size(case: Case, statement: Statement) -> Outcome:
     if not counted or not claimed:
         return _cannot_tell("No parameters were counted.")
     measured = f"{counted:,} parameters were counted in the weights."
-    factor = max(counted / claimed, claimed / counted)
+    factor = _factor(claimed, counted)
     if factor <= SIZE_AGREES:
         return Outcome("agrees", measured)
     settings = case.party.settings
     if factor <= SIZE_CONTRADICTS:
         return _cannot_tell(f"{measured} Embeddings are counted in some sizes and not in others.")
+    if any(_factor(size, counted) <= SIZE_AGREES for size in case.party.sizes_mentioned):
+        return _cannot_tell(f"{measured} Its name or card mentions that size as well.")
     if not case.party.is_wholly_counted:
         return _cannot_tell(f"{measured} Packed or unreadable tensors are not among them.")
     if case.party.declared_relation == "adapter" or "model_type" not in settings:
@@ -138,6 +153,10 @@ def of_source(case: Case, name: str, *, part: str | None = None) -> Outcome:
         return _cannot_tell(f"No weights shared with {name} were found.")
     words = relation.value.replace("_", " ")
     return Outcome("agrees", f"Weights shared with {name} were measured: {words}.")
+
+
+def _factor(claimed: float, counted: int) -> float:
+    return max(counted / claimed, claimed / counted) if claimed else math.inf
 
 
 def _is_wholly_the_others(case: Case) -> bool:

@@ -10,7 +10,7 @@ from kinprint.checkpoints.card import FrontMatter, front_matter
 from kinprint.lineage.evidence.config_fields import Setting, settings_of
 from kinprint.lineage.evidence.model_names import is_same
 from kinprint.lineage.evidence.prose import sentences_of
-from kinprint.lineage.evidence.statements import Statement, statements_in
+from kinprint.lineage.evidence.statements import Statement, sizes_in, statements_in
 from kinprint.lineage.verdict import Interval, Relation
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ class Party:
         return statements_in(sentences_of(card, skip_characters=self.front_matter.end), self.names)
 
     @cached_property
+    def sizes_mentioned(self) -> frozenset[float]:
+        """Every number of parameters that its names and its card mention, of whatever model."""
+        return sizes_in(" ".join((*self.names, self.documents.card or "")))
+
+    @cached_property
     def settings(self) -> Mapping[str, Setting]:
         """Its configuration by normalised names."""
         config = self.documents.config
@@ -79,6 +84,16 @@ class Party:
         """All bases that it declares, in its card or as the Hub lists them."""
         listed = (*(base.text for base in self.front_matter.bases), *self.declared_bases)
         return tuple(dict.fromkeys(listed))
+
+    @property
+    def bases_named(self) -> tuple[str, ...]:
+        """All models that it declares, or names in its prose, as what it was made from."""
+        stated = (
+            statement.name
+            for statement in self.statements
+            if statement.code == "based_on" or statement.part == "language_model"
+        )
+        return (*self.bases, *(name for name in stated if name is not None))
 
     @property
     def owner(self) -> str | None:
