@@ -7,6 +7,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import weights as w
 from kinprint.checkpoints.documents import Document, Documents
@@ -299,6 +301,13 @@ def test_a_tokenizer_that_can_be_from_the_claimed_source_is_no_finding(
     assert said(TOKENIZER, measured, sources=(source,), **facts).findings == ()
 
 
+def test_a_vocabulary_that_is_not_the_others_either_is_no_finding() -> None:
+    other = party("match", KNOWN, "# M", CONFIG | {"vocab_size": 151_936})
+    repo = party("repo", SUSPECT, TOKENIZER)
+    sources = (known(None, vocab_size=122_753),)
+    assert declared(repo, other, verdict(), sources).findings == ()
+
+
 def test_an_ingredient_that_the_other_has_from_the_claimed_source_is_no_finding() -> None:
     found = said(
         TOKENIZER,
@@ -362,6 +371,37 @@ def test_hostile_texts_are_cut_and_can_be_written_out() -> None:
     for each in found.declarations:
         assert len(each.quote) <= QUOTE_CHARACTERS
         assert Declaration.model_validate_json(each.model_dump_json()) == each
+
+
+FRAGMENTS = st.lists(
+    st.sampled_from(
+        [
+            "---\n", "base_model: ", "- ", KNOWN, OLDER, "\n", "\n\n", "We ", "trained ",
+            "the model ", "from scratch", ". ", "based on ", "Llama-3-8B ", "tokenizer from ",
+            "an 8B model", "*",
+            "`", "[", "](", "<!--", "> ", "|", "\0", "\ud7ff", "从零训练", "基于", "。", "not ",
+            "9" * 30,
+        ]
+    ),
+    max_size=25,
+).map("".join)  # fmt: skip
+
+
+@given(
+    FRAGMENTS,
+    FRAGMENTS,
+    st.dictionaries(
+        st.sampled_from(["_name_or_path", "vocab_size"]),
+        st.none() | st.text(max_size=5) | st.integers() | st.lists(st.integers(), max_size=1),
+    ),
+)
+def test_no_text_breaks_the_section_and_no_negated_one_is_contradicted(card, other, config) -> None:
+    sources = (known(Relation.UNRELATED, vocab_size=122_753),)
+    found = said(card, others_card=other, config=config, sources=sources)
+    for each in found.declarations:
+        assert Declaration.model_validate_json(each.model_dump_json()) == each
+        assert each.line is None or 1 <= each.line <= max(card.count("\n"), other.count("\n")) + 1
+        assert not (each.outcome == "contradicts" and "not " in each.quote)
 
 
 def test_a_party_is_made_of_a_fingerprint_and_its_documents() -> None:

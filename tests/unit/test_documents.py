@@ -174,9 +174,21 @@ def test_front_matter_is_read_with_its_lines() -> None:
     assert not found.broken
 
 
+def test_the_bases_of_a_card_with_thousands_of_results_are_read_with_their_lines() -> None:
+    results = "model-index:\n" + "- task:\n    base_model: x\n" * 4_000
+    card = f"---\n{results}base_model:\n- a/b\n{results}base_model_relation: merge\n---\n"
+    found = front_matter(card)
+    assert [(base.text, base.line) for base in found.bases] == [("a/b", 8_004)]
+    assert (found.relation.text, found.relation.line) == ("merge", 16_006)
+
+
 @pytest.mark.parametrize(
     "card",
-    ["---\nbase_model: [a\n---\n", "---\n- a\n---\n", "---\n" + "a: b\n" * 20_000 + "---\n"],
+    [
+        "---\nbase_model: [a\n---\n",
+        "---\n- a\n---\n",
+        "---\nbase_model:" + " [" * 20_000 + "\n---\n",
+    ],
 )
 def test_broken_front_matter_declares_nothing(card: str) -> None:
     found = front_matter(card)

@@ -314,3 +314,5 @@ def test_a_name_means_a_repo_with_or_without_its_owner() -> None:
     assert may_be("Llama-3-8B", repos)
     assert not may_be("Llama-3-8B-Instruct", repos)
     assert not may_be("8B", repos)
+    assert not is_same("模型", ("训练",))
+    assert is_same("模型", ("模型",))

@@ -82,10 +82,9 @@ def trimmed(name: str) -> str:
 def is_same(name: str, repos: Iterable[str]) -> bool:
     """Whether a name means one of these repos: its id, or its name without the owner."""
     folded = name.lower()
-    return any(
-        folded == repo.lower() or ("/" not in name and _plain(name) == _plain(repo))
-        for repo in repos
-    )
+    # A name of other letters than Latin ones is only itself.
+    plain = "" if "/" in name else _plain(name)
+    return any(folded == repo.lower() or (plain != "" and plain == _plain(repo)) for repo in repos)
 
 
 def may_be(name: str, repos: Iterable[str]) -> bool:
