@@ -50,7 +50,12 @@ def test_what_is_not_there_has_a_reason(tmp_path: Path) -> None:
 def test_a_weight_file_named_alone_has_no_documents(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("beside it")
     (tmp_path / "model.safetensors").write_bytes(b"")
-    assert read(tmp_path / "model.safetensors").card is None
+    found = read(tmp_path / "model.safetensors")
+    assert (found.card, found.card_reason) == (
+        None,
+        "a weight file was named, not a model's folder",
+    )
+    assert "does not exist" in read(tmp_path / "gone").config_reason
 
 
 def test_a_symlink_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:

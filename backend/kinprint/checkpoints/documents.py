@@ -138,7 +138,8 @@ def local_documents(path: Path) -> Documents:
     """Read the documents of a folder; a weight file named alone has none."""
     named = path.expanduser()
     if not named.is_dir():
-        alone = Document(reason="a weight file was named, not a model's folder")
+        why = "a weight file was named, not a model's folder"
+        alone = Document(reason=why if named.exists() else f"{str(path)!r} does not exist")
         return Documents(alone, alone)
     root = named.resolve()
 
