@@ -181,6 +181,7 @@ def test_an_own_architecture_is_contradicted_only_by_the_whole_model() -> None:
 def test_a_size_is_checked_against_the_parameters_counted(claimed: str, outcome: str) -> None:
     found = the(said(f"This is a {claimed} model."), "parameter_size")
     assert found.outcome == outcome
+    assert found.claim == f"It has about {claimed} parameters."
     assert found.measured.startswith("8,537,000,000 parameters were counted")
 
 

@@ -17,11 +17,13 @@ from kinprint.lineage.evidence.declared_findings import (
 from kinprint.lineage.evidence.model_names import is_same
 from kinprint.lineage.evidence.outcomes import Case, Outcome, of_origin, of_size, of_source
 from kinprint.lineage.evidence.record import Declaration
+from kinprint.lineage.evidence.statement_patterns import PART_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kinprint.lineage.evidence.parties import KnownSource, Party
+    from kinprint.lineage.evidence.statement_patterns import Part
     from kinprint.lineage.evidence.statements import Statement
     from kinprint.lineage.verdict import Finding, Verdict
 
@@ -37,7 +39,7 @@ _CLAIMS = {
 }
 
 
-_Predating = dict[tuple[str, str | None], "Finding"]
+_Predating = dict[tuple[str, "Part | None"], "Finding"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def declared(
     )
 
 
-def _sources_named(party: Party) -> Iterator[tuple[str, str | None]]:
+def _sources_named(party: Party) -> Iterator[tuple[str, Part | None]]:
     for base in party.bases:
         yield base, None
     for statement in party.statements:
@@ -171,9 +173,15 @@ def _claim(statement: Statement) -> str:
     parameters = statement.parameters
     return _CLAIMS[statement.code].format(
         name=statement.name,
-        part=(statement.part or "").replace("_", " "),
-        parameters="" if parameters is None else f"{parameters:,.0f}",
+        part=PART_NAMES[statement.part] if statement.part else "",
+        parameters="" if parameters is None else _size(parameters),
     )
+
+
+def _size(parameters: float) -> str:
+    """Write a number of parameters as people do, 8B."""
+    unit, letter = (1e9, "B") if parameters >= 1e9 else (1e6, "M")
+    return f"{parameters / unit:,.4g}{letter}"
 
 
 def _declaration(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kinprint.lineage.evidence.model_names import is_same, may_be
 from kinprint.lineage.evidence.parties import source_named
+from kinprint.lineage.evidence.statement_patterns import PART_NAMES
 from kinprint.lineage.thresholds import VOCABULARY_DIFFERS
 from kinprint.lineage.verdict import CLAIMS, Finding, Relation
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from kinprint.lineage.evidence.outcomes import Case
     from kinprint.lineage.evidence.parties import KnownSource
+    from kinprint.lineage.evidence.statement_patterns import Part
     from kinprint.lineage.verdict import Interval
 
 _HIDDEN = ("adapter", "quantized")
@@ -43,7 +45,7 @@ def unexplained_bases(case: Case) -> Iterator[Finding]:
             )
 
 
-def predating_source(case: Case, name: str, part: str | None) -> Finding | None:
+def predating_source(case: Case, name: str, part: Part | None) -> Finding | None:
     """Say whether a named source is provably older than what was found in its place.
 
     The other side must be what the party's weights came from, undeclared, and the source must
@@ -73,7 +75,7 @@ def predating_source(case: Case, name: str, part: str | None) -> Finding | None:
         return None
     if found is None:
         return None
-    what = "its source" if part is None else f"the source of its {part.replace('_', ' ')}"
+    what = "its source" if part is None else f"the source of its {PART_NAMES[part]}"
     return Finding(
         code="claimed_source_predates",
         summary=f"{party.name} names {name} as {what}; {found}. {other.name} was published after "

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kinprint.lineage.evidence.parties import KnownSource, Party
+    from kinprint.lineage.evidence.statement_patterns import Part
     from kinprint.lineage.evidence.statements import Statement
     from kinprint.lineage.verdict import Verdict
 
@@ -125,7 +126,7 @@ def of_size(case: Case, statement: Statement) -> Outcome:
     return Outcome("contradicts", measured)
 
 
-def of_source(case: Case, name: str, *, part: str | None = None) -> Outcome:
+def of_source(case: Case, name: str, *, part: Part | None = None) -> Outcome:
     """Check a named source: of the whole model, or of a part of it.
 
     Args:

@@ -47,6 +47,13 @@ PARTS: dict[Part, str] = {
     r"text (?:decoder|backbone)|大?语言模型|语言基座",
     "projector": r"projector|resampler|connector|投影层|连接器|重采样器",
 }
+PART_NAMES: dict[Part, str] = {
+    "tokenizer": "tokenizer",
+    "vision": "vision encoder",
+    "audio": "audio encoder",
+    "language_model": "language model",
+    "projector": "projector",
+}
 _PART = "(?P<part>" + "|".join(PARTS.values()) + ")"
 _VENDOR = r"(?:(?:the|a|an|its|our|Meta|Meta's|Google|Google's|OpenAI|OpenAI's) ){0,2}"
 _NOT_ONLY_ITS = (
