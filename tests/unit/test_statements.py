@@ -272,6 +272,12 @@ def test_a_hostile_card_is_read_in_bounded_work(card: str) -> None:
     assert len(statements) <= STATEMENTS
 
 
+@pytest.mark.parametrize("payload", ["[" * 101 + "a", "a " * 4_097])
+def test_a_payload_is_left_out_and_the_prose_around_it_stands(payload: str) -> None:
+    card = f"Before.\n\n{payload}\n\nAfter."
+    assert sentences_of(card) == (Sentence("Before.", 1), Sentence("After.", 5))
+
+
 def test_a_card_of_ten_thousand_lines_is_read_to_its_end() -> None:
     card = "Filler text.\n\n" * (PROSE_LINES // 2 - 1) + "We trained the model from scratch.\n"
     (found,) = statements_in(sentences_of(card + "\nlater\n" * 5), OWN)
