@@ -266,10 +266,19 @@ HOSTILE = {
 }
 
 
+def in_lines(card: str) -> str:
+    """Cut to lines that are short enough to be taken for prose."""
+    return "\n".join(
+        line[start : start + 1_900]
+        for line in card.split("\n")
+        for start in range(0, len(line), 1_900)
+    )
+
+
 @pytest.mark.parametrize("card", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_card_is_read_in_bounded_work(card: str) -> None:
-    statements = statements_in(sentences_of(card[:N]), OWN)
-    assert len(statements) <= STATEMENTS
+    for text in (card[:N], in_lines(card[:N])):
+        assert len(statements_in(sentences_of(text), OWN)) <= STATEMENTS
 
 
 @pytest.mark.parametrize("payload", ["[" * 101 + "a", "a " * 4_097])
