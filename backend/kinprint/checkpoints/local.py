@@ -104,7 +104,7 @@ class LocalCheckpoint:
         return sizes, tuple(linked)
 
     def _read_range(self, file: str, start: int, stop: int) -> bytes:
-        with self._opened(file) as descriptor:
+        with opened(self._root, file, is_folder=self._is_folder) as descriptor:
             before = _identity(descriptor)
             if self._seen.setdefault(file, before) != before:
                 raise CheckpointError("the file changed while it was being read", file=file)
@@ -120,22 +120,32 @@ class LocalCheckpoint:
             self.bytes_read += len(raw)
         return raw
 
-    @contextmanager
-    def _opened(self, file: str) -> Iterator[int]:
-        path = self._root / file
-        target = path.resolve()
-        # A link that the user named is meant; one inside a folder may be anybody's.
-        if self._is_folder and not _may_read(self._root, target):
-            raise CheckpointError("a symlink leaves the folder", file=file)
-        try:
-            # Non-blocking, so that a named pipe does not stall the open.
-            descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise CheckpointError(f"cannot be opened: {error.strerror}", file=file) from None
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
+
+@contextmanager
+def opened(root: Path, file: str, *, is_folder: bool = True) -> Iterator[int]:
+    """Open a file of a checkpoint for reading and give its descriptor.
+
+    Args:
+        root: The resolved folder.
+        file: Path inside it.
+        is_folder: The user named the folder; False where the user named this one file.
+
+    Raises:
+        CheckpointError: A symlink leaves the folder, or the file cannot be opened.
+    """
+    target = (root / file).resolve()
+    # A link that the user named is meant; one inside a folder may be anybody's.
+    if is_folder and not _may_read(root, target):
+        raise CheckpointError("a symlink leaves the folder", file=file)
+    try:
+        # Non-blocking, so that a named pipe does not stall the open.
+        descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise CheckpointError(f"cannot be opened: {error.strerror}", file=file) from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _identity(descriptor: int) -> tuple[int, ...]:

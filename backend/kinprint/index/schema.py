@@ -256,6 +256,19 @@ partner_probe = Table(
     Index("ix_partner_probe_of_revision_id", "of_revision_id"),
 )
 
+document = Table(
+    "document",
+    metadata,
+    _to("revision.id", primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("sha256", String(64)),
+    # zlib; None where the document could not be read.
+    Column("content", LargeBinary),
+    Column("reason", Text),
+    Column("read_at", UtcDateTime, nullable=False),
+    CheckConstraint("kind IN ('config', 'card')", name="kind"),
+)
+
 reading = Table(
     "reading",
     metadata,

@@ -13,6 +13,7 @@ from kinprint.fingerprint.file import digest_of, from_bytes
 from kinprint.index import bands, revisions
 from kinprint.index.budget import Budget
 from kinprint.index.database import insert_missing, open_engine, reading, writing
+from kinprint.index.documents import StoredDocuments
 from kinprint.index.entry import enter
 from kinprint.index.evidence import evidence_of
 from kinprint.index.look_up import find_hits
@@ -55,6 +56,7 @@ class Index:
         readings: Repos that were asked for.
         budget: Bytes fetched by day.
         probes: Secret signs.
+        documents: Configurations and cards of revisions that were compared.
 
     Example:
         >>> from kinprint import Index
@@ -68,6 +70,7 @@ class Index:
         self.readings = Readings(engine)
         self.budget = Budget(engine)
         self.probes = Probes(engine)
+        self.documents = StoredDocuments(engine)
 
     @classmethod
     def open(cls, url: str) -> Self:

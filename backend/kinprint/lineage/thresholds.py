@@ -117,3 +117,19 @@ sds of their difference. Simulated: no twin of correlation 0.3 to 0.5 in 200,000
 
 SMALL_INDEX_MODELS = 50
 """Below this many models "nothing found" says little; answers then name `index bootstrap`."""
+
+SIZE_AGREES = 1.4
+"""A claimed size agrees with the counted parameters within this factor: measured 0.96 to 1.36 of
+the size in the name over 20 families (`benchmarks/claimed_sizes.py`)."""
+
+SIZE_CONTRADICTS = 2.5
+"""Beyond this factor it contradicts. The same families reach 1.60 where a tied head is stored
+twice; between the two factors nothing is said."""
+
+VOCABULARY_DIFFERS = 0.03
+"""Vocabularies are of two sizes only beyond this share: padding and a few added tokens of one
+tokenizer stay below 0.4 % (Qwen 151,643 to 152,064 entries, Llama 3 128,000 to 128,256)."""
+
+WHOLLY_MATCHED_SHARE = 0.95
+"""A claim about the whole architecture is only checked where this share of the repo's evidence
+parameters matched: what is left is at most a vocabulary row block or a head."""

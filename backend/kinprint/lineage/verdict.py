@@ -105,6 +105,7 @@ class Finding(_Frozen):
         "declared_base_not_measured",
         "identical_files",
         "contradiction",
+        "claimed_source_predates",
     ]
     summary: str
     tensors: tuple[str, ...] = ()
