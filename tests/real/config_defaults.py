@@ -1,7 +1,7 @@
 """Prints the table of defaults that config.json files leave out, from transformers' own classes.
 
     .venv/bin/python tests/real/config_defaults.py > \
-        backend/kinprint/lineage/evidence/config_defaults.toml
+        backend/kinprint/lineage/evidence/config/defaults.toml
 """
 
 from __future__ import annotations

@@ -8,11 +8,11 @@ from importlib.resources import files
 import pytest
 import transformers
 
-from kinprint.lineage.evidence.config_fields import SYNONYMS
+from kinprint.lineage.evidence.config.fields import SYNONYMS
 from real.config_defaults import MODEL_TYPES, common_defaults, defaults_of
 
 SHIPPED = tomllib.loads(
-    (files("kinprint.lineage.evidence") / "config_defaults.toml").read_text("utf-8")
+    (files("kinprint.lineage.evidence.config") / "defaults.toml").read_text("utf-8")
 )
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinprint.lineage.evidence.config import config_comparison
-from kinprint.lineage.evidence.config_defaults import defaults_table
-from kinprint.lineage.evidence.config_fields import FIELDS, SYNONYMS
+from kinprint.lineage.evidence.config.comparison import config_comparison
+from kinprint.lineage.evidence.config.defaults import defaults_table
+from kinprint.lineage.evidence.config.fields import FIELDS, SYNONYMS
 from kinprint.lineage.evidence.record import ConfigComparison, ConfigField
 
 LLAMA = {

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import weights as w
 from kinprint.checkpoints.documents import Document, Documents
 from kinprint.lineage.compare import compare
-from kinprint.lineage.evidence.declared import QUOTE_CHARACTERS, Declared, declared
-from kinprint.lineage.evidence.parties import KnownSource, Party, party_of
+from kinprint.lineage.evidence.declared.declarations import QUOTE_CHARACTERS, Declared, declared
+from kinprint.lineage.evidence.declared.parties import KnownSource, Party, party_of
 from kinprint.lineage.evidence.record import Declaration
 from kinprint.lineage.verdict import (
     Coverage,

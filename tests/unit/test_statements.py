@@ -6,10 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinprint.lineage.evidence.model_names import is_model_name, is_same, may_be, model_names_in
-from kinprint.lineage.evidence.prose import PROSE_LINES, Sentence, sentences_of
-from kinprint.lineage.evidence.statement_patterns import PATTERNS
-from kinprint.lineage.evidence.statements import STATEMENTS, Statement, statements_in
+from kinprint.lineage.evidence.declared.model_names import (
+    is_model_name,
+    is_same,
+    may_be,
+    model_names_in,
+)
+from kinprint.lineage.evidence.declared.patterns import PATTERNS
+from kinprint.lineage.evidence.declared.prose import PROSE_LINES, Sentence, sentences_of
+from kinprint.lineage.evidence.declared.statements import STATEMENTS, Statement, statements_in
 
 OWN = ("acme/Falconet-8B",)
 

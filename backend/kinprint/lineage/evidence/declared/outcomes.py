@@ -6,18 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from kinprint.lineage.evidence.model_names import may_be
-from kinprint.lineage.evidence.parties import source_named
-from kinprint.lineage.evidence.statement_patterns import TEMPLATE
+from kinprint.lineage.evidence.declared.model_names import may_be
+from kinprint.lineage.evidence.declared.parties import source_named
+from kinprint.lineage.evidence.declared.patterns import TEMPLATE
 from kinprint.lineage.thresholds import SIZE_AGREES, SIZE_CONTRADICTS, WHOLLY_MATCHED_SHARE
 from kinprint.lineage.verdict import CLAIMS, Direction, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kinprint.lineage.evidence.parties import KnownSource, Party
-    from kinprint.lineage.evidence.statement_patterns import Part
-    from kinprint.lineage.evidence.statements import Statement
+    from kinprint.lineage.evidence.declared.parties import KnownSource, Party
+    from kinprint.lineage.evidence.declared.patterns import Part
+    from kinprint.lineage.evidence.declared.statements import Statement
     from kinprint.lineage.verdict import Verdict
 
 _CHANGED_LAYERS = frozenset(

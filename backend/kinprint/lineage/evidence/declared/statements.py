@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kinprint.lineage.evidence.model_names import (
+from kinprint.lineage.evidence.declared.model_names import (
     is_model_name,
     is_same,
     model_names_in,
     trimmed,
 )
-from kinprint.lineage.evidence.statement_patterns import (
+from kinprint.lineage.evidence.declared.patterns import (
     AGENT_CHARACTERS,
     ANY_SIZE,
     LABEL,
@@ -39,7 +39,7 @@ from kinprint.lineage.evidence.statement_patterns import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kinprint.lineage.evidence.prose import Sentence
+    from kinprint.lineage.evidence.declared.prose import Sentence
 
 STATEMENTS = 200
 """Statements of one card that are looked at."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from kinprint.lineage.evidence.config_fields import settings_of
+from kinprint.lineage.evidence.config.fields import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class DefaultsTable:
 @lru_cache(maxsize=1)
 def defaults_table() -> DefaultsTable:
     """Return the shipped table."""
-    text = (files("kinprint.lineage.evidence") / "config_defaults.toml").read_text("utf-8")
+    text = (files("kinprint.lineage.evidence.config") / "defaults.toml").read_text("utf-8")
     shipped = tomllib.loads(text)
     common: dict[str, object] = shipped["common"]
     by_type = {

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kinprint.checkpoints.documents import CARD, CONFIG
-from kinprint.lineage.evidence.declared_findings import (
+from kinprint.lineage.evidence.declared.findings import (
     predating_source,
     unexplained_bases,
 )
-from kinprint.lineage.evidence.model_names import is_same
-from kinprint.lineage.evidence.outcomes import Case, Outcome, of_origin, of_size, of_source
+from kinprint.lineage.evidence.declared.model_names import is_same
+from kinprint.lineage.evidence.declared.outcomes import Case, Outcome, of_origin, of_size, of_source
+from kinprint.lineage.evidence.declared.patterns import PART_NAMES
 from kinprint.lineage.evidence.record import Declaration
-from kinprint.lineage.evidence.statement_patterns import PART_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kinprint.lineage.evidence.parties import KnownSource, Party
-    from kinprint.lineage.evidence.statement_patterns import Part
-    from kinprint.lineage.evidence.statements import Statement
+    from kinprint.lineage.evidence.declared.parties import KnownSource, Party
+    from kinprint.lineage.evidence.declared.patterns import Part
+    from kinprint.lineage.evidence.declared.statements import Statement
     from kinprint.lineage.verdict import Finding, Verdict
 
 QUOTE_CHARACTERS = 300

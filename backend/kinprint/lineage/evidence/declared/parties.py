@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kinprint.checkpoints.card import FrontMatter, front_matter
-from kinprint.lineage.evidence.config_fields import Setting, settings_of
-from kinprint.lineage.evidence.model_names import is_same
-from kinprint.lineage.evidence.prose import sentences_of
-from kinprint.lineage.evidence.statements import Statement, sizes_in, statements_in
+from kinprint.lineage.evidence.config.fields import Setting, settings_of
+from kinprint.lineage.evidence.declared.model_names import is_same
+from kinprint.lineage.evidence.declared.prose import sentences_of
+from kinprint.lineage.evidence.declared.statements import Statement, sizes_in, statements_in
 from kinprint.lineage.verdict import Interval, Relation
 
 if TYPE_CHECKING:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kinprint.lineage.evidence.model_names import is_same, may_be
-from kinprint.lineage.evidence.parties import source_named
-from kinprint.lineage.evidence.statement_patterns import PART_NAMES
+from kinprint.lineage.evidence.declared.model_names import is_same, may_be
+from kinprint.lineage.evidence.declared.parties import source_named
+from kinprint.lineage.evidence.declared.patterns import PART_NAMES
 from kinprint.lineage.thresholds import VOCABULARY_DIFFERS
 from kinprint.lineage.verdict import CLAIMS, Finding, Relation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kinprint.lineage.evidence.outcomes import Case
-    from kinprint.lineage.evidence.parties import KnownSource
-    from kinprint.lineage.evidence.statement_patterns import Part
+    from kinprint.lineage.evidence.declared.outcomes import Case
+    from kinprint.lineage.evidence.declared.parties import KnownSource
+    from kinprint.lineage.evidence.declared.patterns import Part
     from kinprint.lineage.verdict import Interval
 
 _HIDDEN = ("adapter", "quantized")

@@ -11,8 +11,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from kinprint.lineage.evidence.config_defaults import defaults_table
-from kinprint.lineage.evidence.config_fields import (
+from kinprint.lineage.evidence.config.defaults import defaults_table
+from kinprint.lineage.evidence.config.fields import (
     FIELDS,
     Setting,
     prefix_of,

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from kinprint.lineage.evidence.model_names import MODEL_NAME
+from kinprint.lineage.evidence.declared.model_names import MODEL_NAME
 
 Code = Literal[
     "trained_from_scratch", "own_architecture", "parameter_size", "based_on", "part_source"

@@ -1,0 +1,1 @@
+"""Both config.json files, normalised and set side by side."""

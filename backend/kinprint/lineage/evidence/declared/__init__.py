@@ -1,0 +1,1 @@
+"""What the models say of themselves, beside what was measured."""
