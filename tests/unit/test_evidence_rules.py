@@ -212,13 +212,13 @@ part = st.sampled_from(["a", "layers", "0", "1", "2", "03", "w1", "w2", "q{n}", 
 name = st.lists(part, min_size=1, max_size=4).map(".".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.dictionaries(name, name, max_size=25))
 def test_rules_and_exceptions_say_what_the_rename_map_says(mapping: dict[str, str]) -> None:
     check(pairs_of(mapping))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.integers(1, 12),
     st.dictionaries(st.integers(0, 11), st.integers(0, 11)),
@@ -248,20 +248,17 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("names", HOSTILE)
-@pytest.mark.parametrize("scramble", [1, 7919])
-def test_twenty_thousand_hostile_names_are_told_in_passing(names: str, scramble: int) -> None:
+def test_twenty_thousand_hostile_names_are_told_in_passing() -> None:
     count = 20_000
-    make = HOSTILE[names]
-    keys = list(dict.fromkeys(make(i) for i in range(count)))
-    pairs = pairs_of({key: make(i * scramble % count) for i, key in enumerate(keys)})
-    rules, exceptions = rename_rules(pairs)
-    assert sum(rule.tensors for rule in rules) + len(exceptions) == len(pairs)
+    makes = list(HOSTILE.values())
+    mapping = {makes[i % 6](i): makes[i * 7 % 6](i * 7919 % count) for i in range(count)}
+    rules, exceptions = rename_rules(pairs_of(mapping))
+    assert sum(rule.tensors for rule in rules) + len(exceptions) == len(mapping)
 
 
 def test_nested_steps_do_not_grow_without_bound() -> None:
     mapping = {
-        f"{i}.{j}.w": f"{'ab'[min(i, j) % 2]}.{i}.{j}.w" for i in range(100) for j in range(100)
+        f"{i}.{j}.w": f"{'ab'[min(i, j) % 2]}.{i}.{j}.w" for i in range(40) for j in range(40)
     }
     rules, exceptions = rename_rules(pairs_of(mapping))
     assert sum(rule.tensors for rule in rules) + len(exceptions) == len(mapping)

@@ -21,7 +21,8 @@ MAX_NUMBERS = 6
 MAX_DIGITS = 9
 """A longer run of digits, or one with leading zeros, is text: it counts no layers."""
 
-_DIGITS = re.compile("([0-9]+)")
+_NUMBER = re.compile(rf"(?<![0-9])(0|[1-9][0-9]{{0,{MAX_DIGITS - 1}}})(?![0-9])")
+_DIGITS = re.compile("[0-9]+")
 
 ROOT = 0
 """The node of every ``KeyTree`` that all keys pass through."""
@@ -41,15 +42,15 @@ def numbered(text: str, *, at_most: int = MAX_NUMBERS) -> Numbered:
         text: A key or a part of one.
         at_most: Numbers that are told apart; later ones stay text.
     """
-    texts, numbers = [""], []
-    for place, piece in enumerate(_DIGITS.split(text)):
-        is_number = place % 2 and len(piece) <= MAX_DIGITS and (piece[0] != "0" or piece == "0")
-        if is_number and len(numbers) < at_most:
-            numbers.append(int(piece))
-            texts.append("")
-        else:
-            texts[-1] += piece
-    return Numbered(tuple(texts), tuple(numbers))
+    if not at_most:
+        return Numbered((text,), ())
+    pieces = _NUMBER.split(text, maxsplit=at_most)
+    return Numbered(tuple(pieces[::2]), tuple(map(int, pieces[1::2])))
+
+
+def without_digits(key: str) -> str:
+    """Return what keys that differ in digits alone have in common, however these are written."""
+    return _DIGITS.sub("0", key)
 
 
 def quoted(text: str) -> str:

@@ -16,7 +16,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kinprint.lineage.evidence.keys import MAX_NUMBERS, ROOT, KeyTree, quoted
+from kinprint.lineage.evidence.keys import MAX_NUMBERS, ROOT, KeyTree, quoted, without_digits
 from kinprint.lineage.evidence.record import RenameRule
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _CUSTOM = 3
 """So few tensors against a more frequent custom of their kind are exceptions to it, not a rule
 (a weight and its bias are two)."""
 
-_MAX_SPLITS = 12
+_MAX_SPLITS = 6
 """Ranges within ranges that one kind of key is split into; beyond, each beginning stands alone."""
 
 _LETTERS = "nmkjih"[:MAX_NUMBERS]
@@ -96,18 +96,20 @@ def rename_rules(
     ]
     odd = _against_custom(walks, repo, match)
     beginnings, used = _beginnings([walk for walk in walks if walk.place not in odd], repo, match)
-    sizes = Counter(repo.kind[walk.repo[-1]] for walk in walks)
+    alike = Counter(without_digits(pair.repo_tensor) for pair in rename_map)
     rules: list[RenameRule] = []
     for bounds, items in _boxes_of_all(beginnings, used, repo, match):
         members = [beginnings[item.node] for item in items]
         places = [place for member in members for place in member.places]
-        if len(places) == 1 and sizes[repo.kind[walks[places[0]].repo[-1]]] > 1:
-            odd.add(places[0])
+        if len(places) > 1:
+            mine, theirs = _patterns(repo, match, bounds, items, members)
         else:
-            patterns = _patterns(repo, match, bounds, items, members)
-            rules.append(
-                RenameRule(repo_pattern=patterns[0], match_pattern=patterns[1], tensors=len(places))
-            )
+            pair = rename_map[places[0]]
+            if alike[without_digits(pair.repo_tensor)] > 1:
+                odd.add(places[0])
+                continue
+            mine, theirs = quoted(pair.repo_tensor), quoted(pair.match_tensor)
+        rules.append(RenameRule(repo_pattern=mine, match_pattern=theirs, tensors=len(places)))
     rules.sort(key=lambda rule: (-rule.tensors, rule.repo_pattern))
     return tuple(rules), tuple(rename_map[place] for place in sorted(odd))
 
