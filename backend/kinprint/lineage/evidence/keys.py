@@ -113,6 +113,16 @@ class KeyTree:
         """Places, among the path's numbers, of those in the node's own part."""
         return range(len(self.numbers[self._parent[node]]), len(self.numbers[node]))
 
+    def path(self, node: int) -> str:
+        """Return what is written from the root to a node."""
+        parts: list[str] = []
+        while node != ROOT:
+            part = self.part[node]
+            if part is not None:
+                parts.append(part)
+            node = self._parent[node]
+        return ".".join(reversed(parts))
+
     def pattern(self, node: int, numbers: Sequence[str]) -> str:
         """Return the path as text, its numbers replaced, braces of the key doubled.
 
