@@ -147,6 +147,22 @@ def test_a_module_of_which_only_some_tensors_match_shares_parts() -> None:
     assert found[""].matched == pytest.approx(0.8)
 
 
+def test_what_is_said_of_the_only_module_is_what_the_verdict_says() -> None:
+    assert brief(origins(LLAMA, "llama", relation=Relation.SHARED_BASE)) == {
+        "": ("meta/llama", "shared_base")
+    }
+
+
+def test_a_repeated_layer_comes_from_where_the_layer_comes_from() -> None:
+    again = {
+        f"model.layers.4.{part}.weight": LLAMA[f"model.layers.1.{part}.weight"]
+        for part in ("q", "up")
+    }
+    found = origins({**LLAMA, **again}, "llama")
+    assert found[""].matched == 1.0
+    assert found[""].relation is Relation.SHARES_PARTS
+
+
 def test_names_without_structure_are_one_module() -> None:
     flat = {f"p{number:03d}": value for number, value in enumerate(vlm().values())}
     assert list(origins(flat, "vlm")) == [""]

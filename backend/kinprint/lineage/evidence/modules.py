@@ -16,6 +16,7 @@ import numpy as np
 from kinprint.lineage.change import change_of
 from kinprint.lineage.claim import claim
 from kinprint.lineage.differences import differences
+from kinprint.lineage.evidence.counterparts import counterparts
 from kinprint.lineage.evidence.keys import ROOT, KeyTree
 from kinprint.lineage.evidence.record import ModuleOrigin
 from kinprint.lineage.matching import view_groups
@@ -52,10 +53,11 @@ class _Known:
         name: What to call it.
         matching: The repo compared with it.
         pairs: The accepted pairs by row of the repo's evidence views.
-        matched: bool (rows,), whether there is one.
+        matched: bool (rows,), whether the view has a counterpart, copies of a layer included.
         bits: uint8 (rows,), its folded distance.
         parameters: Evidence parameters of the model.
         changed: What a module with changed values is to that of the model.
+        whole: What the verdict says of the whole pair, if it was given.
     """
 
     name: str
@@ -65,6 +67,7 @@ class _Known:
     bits: NDArray[np.uint8]
     parameters: int
     changed: Relation
+    whole: Relation | None
 
 
 @dataclass(frozen=True)
@@ -119,13 +122,14 @@ def _known(
             continue
         row_of = {int(view): row for row, view in enumerate(each.query_views)}
         pairs = {row_of[pair.query]: pair for pair in each.accepted}
-        bits = np.zeros(len(row_of), np.uint8)
-        bits[list(pairs)] = [pair.hamming_bits for pair in pairs.values()]
         matched = np.zeros(len(row_of), np.bool_)
-        matched[list(pairs)] = True
+        bits = np.zeros(len(row_of), np.uint8)
+        for found_view in reversed(counterparts(each)):  # accepted pairs come first and stand
+            row = row_of[found_view.repo]
+            matched[row], bits[row] = True, found_view.hamming_bits
         changed = Relation.RELATED if said is None or said not in _CHANGED else said
         size = int(_parameters(each.candidate, each.candidate_views).sum())
-        found.append(_Known(name, each, pairs, matched, bits, size, changed))
+        found.append(_Known(name, each, pairs, matched, bits, size, changed, said))
     return found
 
 
@@ -268,6 +272,8 @@ def _closeness(
 
 
 def _relation(known: _Known, rows: NDArray[np.intp]) -> Relation:
+    if known.whole is not None and len(rows) == len(known.matched):
+        return known.whole
     pairs = [known.pairs[row] for row in rows.tolist() if row in known.pairs]
     query, candidate = known.matching.query, known.matching.candidate
     change = change_of(
