@@ -167,6 +167,24 @@ def test_tensors_moved_between_layers_move_no_layer() -> None:
     assert found == {}
 
 
+def test_layers_of_which_one_tensor_is_left_are_other_layers() -> None:
+    names = [
+        (f"l.{n}.{p}", n * 6 + i if i == 0 else 100 + n * 6 + i)
+        for n in range(6)
+        for i, p in enumerate(PARTS)
+    ]
+    assert told(of_pool(names), ORIGINAL) == ((), {})
+
+
+def test_layers_mixed_of_two_halves_are_neither_of_the_two() -> None:
+    names = [(f"l.{n}.{p}", (n ^ (i % 2)) * 6 + i) for n in range(6) for i, p in enumerate(PARTS)]
+    assert told(of_pool(names), ORIGINAL) == ((), {})
+
+
+def test_layers_that_the_match_repeats_elsewhere_have_not_moved() -> None:
+    assert moved_layers([(0, 0), (1, 1), (1, 3), (2, 2)]) == ()
+
+
 def test_strangers_have_no_layers_in_common() -> None:
     assert told(model(range(10, 16)), ORIGINAL) == ((), {})
 

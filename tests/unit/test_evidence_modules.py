@@ -163,6 +163,13 @@ def test_a_repeated_layer_comes_from_where_the_layer_comes_from() -> None:
     assert found[""].relation is Relation.SHARES_PARTS
 
 
+def test_layers_are_never_shown_as_modules() -> None:
+    layers = {name: LLAMA[name] for name in tower("model.layers")}
+    found = origins({**layers, **drawn(6, tower("model.layers", 1))}, "llama")
+    assert list(found) == [""]
+    assert found[""].matched == pytest.approx(0.75)
+
+
 def test_names_without_structure_are_one_module() -> None:
     flat = {f"p{number:03d}": value for number, value in enumerate(vlm().values())}
     assert list(origins(flat, "vlm")) == [""]
@@ -219,6 +226,24 @@ def test_a_repeated_tensor_is_no_unmatched_one() -> None:
     cell = next(cell for cell in evidence.repo_tensors if cell.name == "layers.4.weight")
     assert evidence.match_tensors[cell.partner].name == "layers.1.weight"
     assert "repeated" in evidence.stacks[0].order
+
+
+def test_a_tensor_that_the_match_repeats_is_shown_beside_the_one_it_was_paired_with() -> None:
+    base = w.strangers(0, layers=4)
+    match = {**base, "layers.4.weight": base["layers.1.weight"]}
+    evidence, verdict = section(w.fingerprint(base), w.fingerprint(match))
+    for pair in verdict.rename_map:
+        (cell,) = (cell for cell in evidence.repo_tensors if cell.name == pair.repo_tensor)
+        assert evidence.match_tensors[cell.partner].name == pair.match_tensor
+    assert evidence.match_tensors[-1].partner is not None
+    assert evidence.unmatched_match == ()
+
+
+def test_without_a_rename_map_nothing_is_said_to_correspond() -> None:
+    llama = PRINTS["llama"]
+    evidence = weights_evidence(Matching(llama, llama), ())
+    assert (evidence.explained, evidence.stacks) == (0, ())
+    assert [each.origin for each in evidence.modules] == [None]
 
 
 def test_where_nothing_is_claimed_nothing_corresponds() -> None:

@@ -155,6 +155,19 @@ def test_a_swap_inside_a_layer_is_an_exception_and_spoils_no_rule() -> None:
     assert exceptions == {query, key}
 
 
+def test_layers_with_names_of_their_own_are_left_out_of_the_rule_of_the_others() -> None:
+    other = {"self_attn.q_proj.weight": "self_attn.k_proj.weight"}
+    other |= {there: here for here, there in other.items()}
+    mapping = {f"llm.{key}": key for key in layers("layers", 8)}
+    for layer in (2, 5, 6):
+        for part, partner in other.items():
+            mapping[f"llm.layers.{layer}.{part}"] = f"layers.{layer}.{partner}"
+    rules, exceptions = check(pairs_of(mapping))
+    assert rules["llm.layers.{n=0…1}.{…}"] == ("layers.{n}.{…}", 12)
+    assert rules["llm.layers.{n=5…6}.self_attn.q_proj.weight"][0].endswith("k_proj.weight")
+    assert all(".2." in key for key in exceptions)
+
+
 def test_swapped_experts_of_a_stack_are_exceptions() -> None:
     mapping = {f"x.{n}.w[{m}]": f"y.{n}.w[{m}]" for n in range(4) for m in range(8)}
     mapping["x.2.w[3]"], mapping["x.2.w[5]"] = "y.2.w[5]", "y.2.w[3]"
@@ -198,6 +211,7 @@ def test_a_key_that_occurs_twice_is_an_exception() -> None:
         ("", ".", "..", "...x"),
         ("w[0]", "w[00]", "w[1]", "w{n}[1]", "{…}", "{{", "}"),
         ("x1", "x01", "x١", "x²", "x" + "9" * 40, "x" + "9" * 9, "x" + "9" * 10),
+        tuple(f"x{number}000000000" for number in range(1, 5)),
         ("1.2.3.4.5.6.7.8", "1.2.3.4.5.6.7.9", "1.2.3.4.5.7.7.9"),
         (".".join("a" * 40), ".".join("a" * 40) + ".b", ".".join("a" * 39) + ".b"),
     ],
@@ -205,6 +219,7 @@ def test_a_key_that_occurs_twice_is_an_exception() -> None:
 def test_odd_names_are_told_exactly(names: tuple[str, ...]) -> None:
     check(pairs_of({f"new.{name}": name for name in names}))
     check(pairs_of({name: f"new.{name}" for name in names}))
+    check(pairs_of({name: f"{name}-new" for name in names}))
     check(pairs_of(dict(zip(names, reversed(names), strict=True))))
 
 
