@@ -138,8 +138,9 @@ class Matching:
         ln_e = log_e_values()[self.bits[rows]]
         return np.asarray(ln_e - np.where(self._comparisons[rows] > 1, _LN_2, 0.0))
 
-    def claim(self, *, n_revisions: int) -> Claim:
-        """Return the claim of common origin among ``n_revisions`` candidates."""
+    @cached_property
+    def view_ln_e(self) -> NDArray[np.float64]:
+        """float64 (query views,): ln of each view's mean e; −inf where nothing can be compared."""
         comparable = self.bits != NOT_COMPARABLE
         per_view = np.full(len(self.query_views), -np.inf)
         some = comparable.any(axis=1)
@@ -149,7 +150,11 @@ class Matching:
                 chunk = rows[first : first + _ROWS_AT_ONCE]
                 totals = np.logaddexp.reduce(self.ln_e(chunk), axis=1)
                 per_view[chunk] = totals - np.log(comparable[chunk].sum(axis=1))
-        return claim(per_view, view_groups(self.query), n_revisions=n_revisions)
+        return per_view
+
+    def claim(self, *, n_revisions: int) -> Claim:
+        """Return the claim of common origin among ``n_revisions`` candidates."""
+        return claim(self.view_ln_e, view_groups(self.query), n_revisions=n_revisions)
 
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:

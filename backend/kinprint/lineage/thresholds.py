@@ -90,6 +90,11 @@ SHARED_PART_BITS = 64
 """Median distance up to which matched views count as a shared part; where a model matches only
 here and there at more than that, the near views are a selection and say nothing of the rest."""
 
+LAYER_SHARE = 1 / 3
+"""Two layers correspond when this share of the evidence tensors of each matches the other. Layers
+have 4 to 9 such tensors (BERT 6, Llama 7), attention alone is 4; a "layer" that is one tensor
+under a number of its own, as under opaque names, is at most a quarter of a real one."""
+
 PRUNED_ZEROS = 0.05
 """Additional share of exact zeros that is called pruning; trained weights have below 1e-4."""
 

@@ -32,8 +32,11 @@ class Estimate(_Frozen):
 class RenameRule(_Frozen):
     """One line of the rename map as a pattern; ``{n}``, ``{m}`` stand for numbers.
 
+    ``{…}`` is the rest of the key, the same on both sides; a brace of a key is written twice.
+
     Attributes:
-        repo_pattern: ``llm.model.layers.{n}.mlp.up_proj.weight``.
+        repo_pattern: ``llm.model.layers.{n}.mlp.up_proj.weight``; ``{n=3…9}`` where the rule holds
+            within bounds.
         match_pattern: ``model.layers.{n}.mlp.up_proj.weight``; ``{n+2}`` where numbers shift.
         tensors: How many pairs it covers.
     """
@@ -51,7 +54,7 @@ class LayerStack(_Frozen):
         match_stack: The same on the match's side.
         repo_layers: Number of layers on the repo's side.
         match_layers: Number of layers on the match's side.
-        pairs: (repo layer, match layer) that share tensors, in the repo's order.
+        pairs: (repo layer, match layer) that share tensors, by their numbers, in the repo's order.
         order: What became of the match's layers, seen from the repo.
     """
 
@@ -67,7 +70,7 @@ class ModuleOrigin(_Frozen):
     """Where one module of the repo comes from.
 
     Attributes:
-        module: Longest common prefix of its keys, ``vision_tower``; empty for the whole model.
+        module: Prefix that tells its keys apart, ``vision_tower``; empty for the whole model.
         tensors: Evidence tensors in it.
         parameters: Parameters in them.
         matched: Share of these parameters that matched ``origin``.
@@ -93,7 +96,8 @@ class TensorCell(_Frozen):
         rows: Rows of the view.
         cols: Columns of the view.
         standing: ``evidence``, ``support`` (a vector), ``generated`` or ``not_compared``.
-        partner: Index of its partner among the other side's cells; None if it has none.
+        partner: Index of its partner among the other side's cells; None if it has none. The copies
+            of a repeated layer have one partner.
         hamming_bits: Folded distance to the partner.
     """
 
@@ -113,7 +117,8 @@ class WeightsEvidence(_Frozen):
         match_tensors: All tensors of the match, in checkpoint order.
         rules: The rename map as patterns, those that cover most first.
         exceptions: Pairs that no rule covers.
-        explained: Share of the repo's float parameters (all, not only evidence) in matched tensors.
+        explained: Share of the repo's float parameters (all, not only evidence) in matched tensors
+            and copies of such.
         stacks: Numbered stacks of layers.
         modules: The repo's modules by origin.
         unmatched_repo: Evidence tensors of the repo that nothing in the match resembles.
