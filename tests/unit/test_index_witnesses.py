@@ -32,19 +32,55 @@ def test_weights_are_dated_by_the_first_repo_they_were_seen_in(index, rng) -> No
     number = index.add(original, seen_at=DAY_0)
     copy = same_weights(original, "evil/copy", created_at=DAY_0 + timedelta(days=2))
     index.add(copy, seen_at=DAY_0 + timedelta(days=5))
-    assert index.interval(original) == (CREATED, DAY_0)
-    assert index.interval(index.revision(number)) == (CREATED, DAY_0)
-    assert index.interval(copy) == (DAY_0 + timedelta(days=2), DAY_0)
+    first, second = index.interval(original), index.interval(copy)
+    assert (first.not_before, first.not_after) == (CREATED, DAY_0)
+    assert (second.not_before, second.not_after) == (CREATED, DAY_0)
+    assert index.interval(index.revision(number)) == first
+    assert first.weight_sets == second.weight_sets
+    assert {each.split(":")[0] for each in first.weight_sets} == {"files", "sketches"}
+
+
+def test_each_repo_keeps_its_own_dates_of_the_same_weights(index, rng) -> None:
+    original = synthetic(rng, "acme/original")
+    index.add(original, seen_at=DAY_0)
+    copy = same_weights(original, "evil/copy", created_at=DAY_0 + timedelta(days=2))
+    index.add(copy, seen_at=DAY_0 + timedelta(days=5))
+    first, second = index.interval(original), index.interval(copy)
+    assert (first.repo_not_before, first.repo_not_after) == (CREATED, DAY_0)
+    assert second.repo_not_before == DAY_0 + timedelta(days=2)
+    assert second.repo_not_after == DAY_0 + timedelta(days=5)
+
+
+def test_a_repo_that_is_older_than_the_hub_tells_bounds_nothing_from_below(index, rng) -> None:
+    floor = datetime(2022, 3, 2, 23, 29, 4, tzinfo=UTC)
+    old = synthetic(rng, "acme/original", created_at=floor)
+    index.add(old, seen_at=DAY_0)
+    assert index.interval(old).not_before is None
+    moved = same_weights(old, "acme/moved", created_at=DAY_0)
+    assert index.interval(moved).not_before is None
+    assert index.interval(moved).repo_not_before == DAY_0
 
 
 def test_changed_weights_are_other_weights(index, rng) -> None:
     original = synthetic(rng, "acme/original")
     index.add(original, seen_at=DAY_0)
     noisy = relative(rng, original, "evil/copy", hamming_bits=2)
-    assert index.interval(noisy) == (CREATED, None)
+    assert index.interval(noisy).not_after is None
     index.add(noisy, seen_at=DAY_0 + timedelta(days=5))
     assert index.interval(noisy).not_after == DAY_0 + timedelta(days=5)
     assert index.interval(original).not_after == DAY_0
+
+
+def test_a_copy_whose_xxh3_was_forged_was_not_seen_before_it_was_made(index, rng) -> None:
+    early = synthetic(rng, "evil/old")
+    index.add(early, seen_at=DAY_0)
+    copied = synthetic(rng, "acme/original")
+    forged = replace(
+        early,
+        files=tuple(file.model_copy(update={"sha256": None}) for file in early.files),
+        blocks=replace(early.blocks, phash=copied.blocks.phash, sketch=copied.blocks.sketch),
+    )
+    assert index.interval(forged).not_after is None
 
 
 def test_equal_files_are_equal_weights(index, rng) -> None:
