@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.exc import StatementError
 
 from kinprint.index.store import Index
+from kinprint.index.witnesses import weight_sets
 from synthetic_fingerprints import relative, same_weights, synthetic
 
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -98,6 +101,45 @@ def test_an_earlier_sighting_wins_whenever_it_is_told(index, rng) -> None:
     index.add(original, seen_at=DAY_0)
     index.add(same_weights(original, "acme/mirror"), seen_at=DAY_0 - timedelta(days=1))
     assert index.interval(original).not_after == DAY_0 - timedelta(days=1)
+
+
+def test_an_old_repo_that_was_filled_later_begins_nothing(index, rng) -> None:
+    honest = synthetic(rng, "honest/new", created_at=DAY_0 + timedelta(days=5))
+    index.add_timestamp(
+        weight_sets(honest), at=DAY_0 - timedelta(days=10), statement=b"{}", token=b"0"
+    )
+    assert index.interval(honest).not_before is None
+    index.add(honest, seen_at=DAY_0 + timedelta(days=6))
+    old = same_weights(honest, "accomplice/old", created_at=DAY_0 - timedelta(days=12))
+    index.add(old, seen_at=DAY_0 + timedelta(days=7))
+    assert index.interval(honest).not_before is None
+    assert index.interval(honest).not_after == DAY_0 - timedelta(days=10)
+
+
+def test_weights_that_were_seen_in_an_older_repo_began_there(index, rng) -> None:
+    old = synthetic(rng, "honest/old", created_at=DAY_0 - timedelta(days=3))
+    index.add(old, seen_at=DAY_0)
+    new = same_weights(old, "honest/new", created_at=DAY_0 + timedelta(days=5))
+    assert index.interval(new)[:2] == (DAY_0 - timedelta(days=3), DAY_0)
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.integers(-4, 4), st.booleans()), min_size=1, max_size=4))
+def test_further_witnesses_never_widen_an_interval(tmp_path, told) -> None:
+    original = synthetic(np.random.default_rng(1), "acme/original")
+    path = tmp_path / "told.db"
+    path.unlink(missing_ok=True)
+    with Index.open(f"sqlite:///{path}") as index:
+        for count, (day, is_stamp) in enumerate(told, 1):
+            at = DAY_0 + timedelta(days=day)
+            if is_stamp:
+                index.add_timestamp(weight_sets(original), at=at, statement=b"{}", token=b"0")
+            else:
+                index.add(same_weights(original, f"someone/copy-{count}"), seen_at=at)
+            earliest = DAY_0 + timedelta(days=min(each for each, _ in told[:count]))
+            assert index.interval(original).not_after == earliest
 
 
 def test_times_come_back_in_utc_and_naive_ones_are_refused(index, rng) -> None:

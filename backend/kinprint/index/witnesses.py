@@ -36,7 +36,8 @@ class WeightInterval(NamedTuple):
     """When exactly these weights were published (UTC); None where nothing bounds it.
 
     Attributes:
-        not_before: The earliest createdAt among the repos known to hold them.
+        not_before: The earliest createdAt among the repos known to hold them; None if they were
+            somewhere else before.
         not_after: The earliest witness of them, in whichever repo.
         repo_not_before: createdAt of the repo asked about.
         repo_not_after: When this instance first saw them in this very repo.
@@ -225,12 +226,20 @@ def interval_of(connection: Connection, fingerprint: Fingerprint) -> WeightInter
         seen_here = connection.scalar(
             select(func.min(revision.c.first_seen)).where(revision.c.repo_id == number, held)
         )
-    earliest = connection.scalar(select(func.min(revision.c.created_at)).where(held))
+    not_after = seen_at(connection, sets)
+    earliest, seen_anywhere = connection.execute(
+        select(func.min(revision.c.created_at), func.min(revision.c.first_seen)).where(held)
+    ).one()
     elsewhere = created_at if earliest is None else _bound(earliest)
+    # A holder whose repo may be older than the Hub tells leaves no lower bound at all.
+    not_before = min(created_at, elsewhere) if created_at and elsewhere else None
+    if created_at and not_after and not_after < min(created_at, seen_anywhere or created_at):
+        # They lay in a place that nobody knows, so no repo known to hold them began them: an
+        # accomplice may fill an old one with them at any time.
+        not_before = None
     return WeightInterval(
-        # A holder whose repo may be older than the Hub tells leaves no lower bound at all.
-        not_before=min(created_at, elsewhere) if created_at and elsewhere else None,
-        not_after=seen_at(connection, sets),
+        not_before=not_before,
+        not_after=not_after,
         repo_not_before=created_at,
         repo_not_after=seen_here,
         weight_sets=tuple(f"{kind}:{digest}" for kind, digest in sorted(sets.items())),

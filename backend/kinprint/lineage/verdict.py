@@ -114,7 +114,8 @@ class Interval(_Frozen):
     """When a weight set existed: lower and upper bound on its publication (UTC).
 
     Attributes:
-        not_before: The earliest createdAt among the repos known to hold exactly these weights.
+        not_before: The earliest createdAt among the repos known to hold exactly these weights;
+            None if they were somewhere else before.
         not_after: The earliest witness of them, in whichever repo.
         repo_not_before: createdAt of the repo itself.
         repo_not_after: When these weights were first seen in the repo itself.
