@@ -40,7 +40,7 @@ class WeightInterval(NamedTuple):
             somewhere else before.
         not_after: The earliest witness of them, in whichever repo.
         repo_not_before: createdAt of the repo asked about.
-        repo_not_after: When this instance first saw them in this very repo.
+        repo_not_after: When this instance first saw them, if that was in this very repo.
         weight_sets: By which digests they are known again, as ``kind:sha256``.
     """
 
@@ -241,7 +241,8 @@ def interval_of(connection: Connection, fingerprint: Fingerprint) -> WeightInter
         not_before=not_before,
         not_after=not_after,
         repo_not_before=created_at,
-        repo_not_after=seen_here,
+        # Where another repo had them before, who was here first says nothing of whose they are.
+        repo_not_after=seen_here if seen_here == seen_anywhere else None,
         weight_sets=tuple(f"{kind}:{digest}" for kind, digest in sorted(sets.items())),
     )
 

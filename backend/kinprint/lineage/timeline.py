@@ -16,8 +16,8 @@ def direction_by_time(repo: Interval, match: Interval) -> Direction:
     """Return who came first if the intervals prove it: one ends before the other begins.
 
     Different weights are ordered by when either existed anywhere. The same weights in two repos
-    have one interval, so there the question is which repo held them before the other was made;
-    that they were seen in a third place says nothing about it.
+    have one interval, so there the question is whether they were first seen in one of the two,
+    before the other was made; that they were seen in a third place proves nothing for either.
     """
     before = _held_before if have_same_weights(repo, match) else _existed_before
     if before(match, repo):

@@ -118,7 +118,7 @@ class Interval(_Frozen):
             None if they were somewhere else before.
         not_after: The earliest witness of them, in whichever repo.
         repo_not_before: createdAt of the repo itself.
-        repo_not_after: When these weights were first seen in the repo itself.
+        repo_not_after: When these weights were first seen, if that was in the repo itself.
         weight_sets: By which digests they are known again, as ``kind:sha256``.
     """
 

@@ -160,14 +160,14 @@ def _own(side: SideName, interval: Interval, name: str, same: bool) -> tuple[Tim
                 summary=f"Another repo was made that holds exactly the weights of {name}.",
             )
         )
-    if interval.repo_not_after is not None and interval.repo_not_after != interval.not_after:
+    if same and interval.repo_not_after is not None:
         events.append(
             TimelineEvent(
                 at=interval.repo_not_after,
                 side=side,
                 kind="first_seen",
-                counted=same,
-                summary=f"This instance first read these weights in {name} itself.",
+                counted=True,
+                summary=f"It was in {name} that this instance first read these weights.",
             )
         )
     return tuple(events)
@@ -202,7 +202,11 @@ def _cannot_tell(repo: Interval, match: Interval, names: tuple[str, str]) -> str
         held = f"{earlier} held them" if same else f"the weights of {earlier} existed"
         made = f"the repo of {later} was made"
         if end is None:
-            whys.append(f"no witness says by when {held}")
+            whys.append(
+                f"it was not in the repo of {earlier} that they were first seen"
+                if same
+                else f"no witness says by when {held}"
+            )
         elif begin is None:
             whys.append(f"it is not known when {made}")
         elif lower_bound(begin, second.repo_not_after if same else second.not_after) is None:
