@@ -20,7 +20,7 @@ from kinprint.checkpoints.limits import (
     TITLE_CHARACTERS,
 )
 from kinprint.checkpoints.source import validate_repo_id, validate_revision
-from kinprint.errors import HubError
+from kinprint.errors import HubError, HubTimeoutError
 from kinprint.settings import settings
 
 if TYPE_CHECKING:
@@ -83,9 +83,14 @@ def history_of(client: HubClient, repo: str, revision: str = "main") -> History:
     }
     notes: list[Note] = []
     missing: dict[str, str] = {}
-    for part, read in parts.items():
+    for number, (part, read) in enumerate(parts.items()):
         try:
             found = client.session.run(f"the {part} of {name}", lambda read=read: list(read()))  # type: ignore[misc]
+        except HubTimeoutError as error:
+            # Each part would wait as long again for something that is only shown.
+            return History(
+                tuple(notes), {**missing, **dict.fromkeys([*parts][number:], error.message)}
+            )
         except HubError as error:
             missing[part] = error.message
         except (TypeError, ValueError, KeyError, AttributeError):
