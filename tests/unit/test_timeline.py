@@ -168,6 +168,18 @@ def test_an_event_that_claims_to_count_is_not_believed() -> None:
     assert (event.summary, event.counted) == ("mine", False)
 
 
+def test_a_timestamp_over_weights_that_both_hold_counts_for_neither() -> None:
+    stamp = Witness("rfc3161", "files", "1", day(-20), b"{}", b"0")
+    original, copy = interval(0, 1, digest="files:1"), interval(3, None, digest="files:1")
+    shown = timeline(copy, original, names=NAMES, events=seen("repo", [stamp]))
+    assert shown.order == "match_first"
+    assert {event.kind: event.counted for event in shown.events} == {
+        "external_timestamp": False,
+        "repo_created": True,
+        "first_seen": True,
+    }
+
+
 def test_events_come_in_the_order_of_time_whatever_zone_they_were_written_in() -> None:
     witnesses = [
         Witness("rfc3161", "files", "0f", day(-20), b"{}", b"0"),

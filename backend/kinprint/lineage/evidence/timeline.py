@@ -30,7 +30,7 @@ _NOTE = {
     "commit": "A commit bears this date, which whoever commits sets: {title!r}.",
     "card": "A change of the card bears this date, which whoever commits sets: {title!r}.",
     "discussion": "A discussion was opened, as anybody can: {title!r}.",
-    "child": "{title} was created, which declares it as its base, as anybody can.",
+    "child": "{title!r} was created, which declares it as its base, as anybody can.",
 }
 
 
@@ -56,7 +56,7 @@ def timeline(
     same = have_same_weights(repo, match)
     own = (*_own("repo", repo, names[0], same), *_own("match", match, names[1], same))
     all_events = sorted(
-        (_honest(each) for each in (*own, *events)),
+        (*own, *(_honest(each, same) for each in events)),
         key=lambda event: (event.at, not event.counted, event.side),
     )
     return Timeline(
@@ -119,8 +119,12 @@ def published(side: SideName, at: datetime) -> TimelineEvent:
     )
 
 
-def _honest(event: TimelineEvent) -> TimelineEvent:
-    if event.counted and event.kind not in COUNTED:
+def _honest(event: TimelineEvent, same: bool) -> TimelineEvent:
+    """Take back what does not count, whatever the event says of itself.
+
+    Of the same weights on both sides a witness dates neither repo.
+    """
+    if event.counted and (same or event.kind not in COUNTED):
         return event.model_copy(update={"counted": False})
     return event
 
