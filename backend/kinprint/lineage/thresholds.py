@@ -109,7 +109,7 @@ CHAIN_TOLERANCE = 0.1
 """A third model's two children look like a chain where the younger holds the elder's change whole:
 the coefficient of the one change in the other is 1 within this. Measured on real Adam runs:
 siblings of other objectives lie at 0 within their errors; going on with one objective overshoots
-(1.04 to 10), and so do siblings of one recipe at other rates (2.8 to 7.8): nothing is said."""
+(1.04 to 4.5), and so do siblings of one recipe at other rates (2.8, 7.6): nothing is said."""
 
 CHAIN_STANDARD_ERROR = 0.02
 """The coefficient's standard error may be a fifth of the tolerance: a small change inside a much
