@@ -186,7 +186,8 @@ def test_a_model_without_evidence_is_stored_but_matches_nothing(index, rng) -> N
     empty = part_of(synthetic(rng), [], "acme/empty")
     number = index.add(replace(empty, files=()), seen_at=DAY_0)
     assert index.find("acme/empty").id == number
-    assert index.interval(replace(empty, files=())) == (empty.origin.created_at, None)
+    bounds = index.interval(replace(empty, files=()))
+    assert (bounds.not_before, bounds.not_after) == (empty.origin.created_at, None)
     other = replace(part_of(synthetic(rng), [], "acme/other"), files=())
     assert index.candidates(other) == ()
 

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 
 from kinprint.cli import main
 from kinprint.errors import IndexUnreadableError, MissingError, UsageError
+from kinprint.index.signing import WitnessKey
 from kinprint.service.backup import write_backup
 from kinprint.service.doctor import examine
-from kinprint.service.instance import Instance, secret_key_file
+from kinprint.service.instance import Instance, secret_key_file, witness_key_file
 from kinprint.service.queue import ReadingQueue
 from kinprint.settings import Settings, settings
 
@@ -77,7 +78,7 @@ def test_a_malformed_database_url_is_an_error_that_shows_no_password(tmp_path: P
     for url in ("postgresql://kinprint:hunter2@host:port/db", "hunter2"):
         chosen = Settings(data_dir=tmp_path, database_url=url)
         with pytest.raises(UsageError) as caught:
-            write_backup(chosen, tmp_path / "backup.tar.gz", tmp_path / "secret.key")
+            write_backup(chosen, tmp_path / "b.tar.gz", tmp_path / "secret.key", tmp_path / "w.key")
         assert "hunter2" not in caught.value.message
         with pytest.raises(UsageError) as caught:
             Instance.open(chosen)
@@ -114,22 +115,24 @@ def test_doctor_exits_1_when_something_failed(chosen: Settings) -> None:
     assert '"healthy": false' in done.stdout
 
 
-def test_a_backup_holds_database_and_key_for_the_owner_only(
+def test_a_backup_holds_database_and_keys_for_the_owner_only(
     with_key: Settings, tmp_path: Path
 ) -> None:
+    WitnessKey.load_or_create(witness_key_file(with_key), "instance-1")
     target = tmp_path / "backup.tar.gz"
     old_mask = os.umask(0)
     try:
-        write_backup(with_key, target, secret_key_file(with_key))
+        write_backup(with_key, target, secret_key_file(with_key), witness_key_file(with_key))
     finally:
         os.umask(old_mask)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     with tarfile.open(target) as archive:
-        assert sorted(archive.getnames()) == ["kinprint.db", "secret.key"]
+        assert sorted(archive.getnames()) == ["kinprint.db", "secret.key", "witness.key"]
         assert {member.mode for member in archive} == {0o600}
         archive.extractall(tmp_path / "restored", filter="data")
     restored = tmp_path / "restored"
-    assert (restored / "secret.key").read_bytes() == secret_key_file(with_key).read_bytes()
+    for key_file in (secret_key_file(with_key), witness_key_file(with_key)):
+        assert (restored / key_file.name).read_bytes() == key_file.read_bytes()
     with closing(sqlite3.connect(restored / "kinprint.db")) as database:
         assert database.execute("SELECT count(*) FROM revision").fetchone() == (0,)
 
@@ -138,7 +141,7 @@ def test_a_backup_never_overwrites(with_key: Settings, tmp_path: Path) -> None:
     target = tmp_path / "backup.tar.gz"
     target.write_text("precious")
     with pytest.raises(UsageError):
-        write_backup(with_key, target, secret_key_file(with_key))
+        write_backup(with_key, target, secret_key_file(with_key), witness_key_file(with_key))
     assert target.read_text() == "precious"
 
 
@@ -146,19 +149,23 @@ def test_half_a_backup_is_removed(with_key: Settings, tmp_path: Path) -> None:
     (with_key.data_dir / "kinprint.db").write_bytes(b"this is no database, " * 500)
     target = tmp_path / "backup.tar.gz"
     with pytest.raises(IndexUnreadableError):
-        write_backup(with_key, target, secret_key_file(with_key))
+        write_backup(with_key, target, secret_key_file(with_key), witness_key_file(with_key))
     assert not target.exists()
 
 
 def test_nothing_to_back_up_is_missing(chosen: Settings, tmp_path: Path) -> None:
     with pytest.raises(MissingError):
-        write_backup(chosen, tmp_path / "b.tar.gz", secret_key_file(chosen))
+        write_backup(
+            chosen, tmp_path / "b.tar.gz", secret_key_file(chosen), witness_key_file(chosen)
+        )
 
 
 def test_postgresql_is_left_to_pg_dump(tmp_path: Path) -> None:
     chosen = Settings(data_dir=tmp_path, database_url="postgresql+psycopg://kinprint@db/kinprint")
     with pytest.raises(UsageError) as refused:
-        write_backup(chosen, tmp_path / "b.tar.gz", secret_key_file(chosen))
+        write_backup(
+            chosen, tmp_path / "b.tar.gz", secret_key_file(chosen), witness_key_file(chosen)
+        )
     assert "pg_dump" in refused.value.hint
 
 

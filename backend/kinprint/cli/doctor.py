@@ -16,7 +16,7 @@ from kinprint.cli.report import console
 from kinprint.errors import KinprintError
 from kinprint.service.backup import write_backup
 from kinprint.service.doctor import examine
-from kinprint.service.instance import secret_key_file
+from kinprint.service.instance import secret_key_file, witness_key_file
 from kinprint.settings import settings
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
@@ -26,7 +26,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "red"}
 @click.option(
     "--backup",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write database and secret key into this archive instead (tar.gz, mode 600).",
+    help="Write database and keys into this archive instead (tar.gz, mode 600).",
 )
 @json_option
 def doctor(backup: Path | None, as_json: bool) -> None:
@@ -34,7 +34,13 @@ def doctor(backup: Path | None, as_json: bool) -> None:
     chosen = settings()
     if backup is not None:
         with reading_bar("Copying the database", quiet=as_json) as on_bytes:
-            bytes_stored = write_backup(chosen, backup, secret_key_file(chosen), progress=on_bytes)
+            bytes_stored = write_backup(
+                chosen,
+                backup,
+                secret_key_file(chosen),
+                witness_key_file(chosen),
+                progress=on_bytes,
+            )
         if as_json:
             print_json({"file": str(backup), "bytes_stored": bytes_stored})
         else:

@@ -114,6 +114,7 @@ main = RootGroup(
         "index": Lazy("kinprint.cli.index:index", "Fill the index and look into it."),
         "serve": Lazy("kinprint.cli.serve:serve", "Answer over HTTP, with a worker beside it."),
         "dump": Lazy("kinprint.cli.dump:dump", "Write the index to one file for others."),
+        "witness": Lazy("kinprint.cli.witness:witness", "Prove when weights existed."),
         "worker": Lazy("kinprint.cli.worker:worker", "Read the models that wait in the queue."),
         "doctor": Lazy("kinprint.cli.doctor:doctor", "Check this instance; make a backup."),
     },

@@ -21,7 +21,7 @@ from kinprint.index.look_up import find_hits
 from kinprint.index.probes import keep_probes
 from kinprint.index.repos import keep_repo
 from kinprint.index.schema import fingerprint_file, revision, revision_difference
-from kinprint.index.witnesses import files_digest, keep_witness, weight_sets
+from kinprint.index.witnesses import files_digest, keep_first_seen, weight_sets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.probes import Probe
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.index.evidence import Evidence, Hits
+    from kinprint.index.signing import WitnessKey
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def enter(
     *,
     seen_at: datetime,
     probes: Sequence[Probe],
+    key: WitnessKey | None = None,
     is_newest: bool = True,
 ) -> int:
     """Store a revision; the same one again only brings its repo's facts up to date.
@@ -63,6 +65,7 @@ def enter(
         fingerprint: Of a public or gated repo, or of a local checkpoint that was given a repo id.
         seen_at: When it was read.
         probes: Its secret signs.
+        key: Signs when the weights were first seen; None leaves that unsigned.
         is_newest: It supersedes the repo's others.
 
     Returns:
@@ -108,7 +111,7 @@ def enter(
             revision_id = _insert(connection, entry, repo_id, seen_at)
             revisions.supersede(connection, repo_id, newer or revision_id, seen_at)
         revisions.set_visibility(connection, repo_id, origin.visibility)
-        keep_witness(connection, weight_sets(fingerprint, weights_digest), seen_at)
+        keep_first_seen(connection, weight_sets(fingerprint), seen_at, key)
         keep_probes(connection, revision_id, probes)
     return revision_id
 

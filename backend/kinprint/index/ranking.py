@@ -55,7 +55,7 @@ def rank(
     connection: Connection,
     evidence: Evidence,
     hits: Hits,
-    weight_sets: Mapping[str, str],
+    digests: Mapping[str, str],
     *,
     limit: int,
     exclude_repo: int | None,
@@ -66,18 +66,18 @@ def rank(
         connection: An open transaction.
         evidence: The query's blocks.
         hits: From ``look_up.find_hits``.
-        weight_sets: The query's digests by kind (``witnesses.weight_sets``).
+        digests: The query's digests by kind (``witnesses.revision_digests``).
         limit: Most candidates returned.
         exclude_repo: Number of the repo that asks about itself.
     """
     holders = holders_of(connection, parameters_of(evidence, hits))
-    search = _Contenders(connection, holders, weight_sets, exclude_repo, {})
+    search = _Contenders(connection, holders, digests, exclude_repo, {})
     votes = holders.bundle_votes()
     for number in sorted(votes, key=lambda each: (-votes[each], each))[:limit]:
         search.gather(revision.c.bundle_id == number, limit)
     for numbers in slices_of(sorted(holders.added)):
         search.gather(revision.c.id.in_(numbers), len(numbers))
-    search.gather(_has_weights(weight_sets), limit)
+    search.gather(_has_weights(digests), limit)
     repos = {each.repo_id for each in search.found.values() if each.superseded}
     for numbers in slices_of(sorted(repos)):
         search.gather(
@@ -93,7 +93,7 @@ class _Contenders:
 
     connection: Connection
     holders: Holders
-    weight_sets: Mapping[str, str]
+    digests: Mapping[str, str]
     exclude_repo: int | None
     found: dict[int, _Contender]
 
@@ -110,8 +110,8 @@ class _Contenders:
             query = query.where(revision.c.repo_id != self.exclude_repo)
         for row in self.connection.execute(query):
             same_weights = (
-                self.weight_sets.get("sketches") == row.weights_digest
-                or self.weight_sets.get("files", "") == row.files_digest
+                self.digests.get("sketches") == row.weights_digest
+                or self.digests.get("files", "") == row.files_digest
             )
             votes = self.holders.revision_votes(row.id, row.bundle_id)
             if votes > 0 or same_weights:
@@ -126,9 +126,9 @@ class _Contenders:
                 )
 
 
-def _has_weights(weight_sets: Mapping[str, str]) -> ColumnElement[bool]:
+def _has_weights(digests: Mapping[str, str]) -> ColumnElement[bool]:
     columns = {"sketches": revision.c.weights_digest, "files": revision.c.files_digest}
-    return or_(false(), *(columns[kind] == digest for kind, digest in weight_sets.items()))
+    return or_(false(), *(columns[kind] == digest for kind, digest in digests.items()))
 
 
 def _rank(each: _Contender) -> tuple[bool, float, datetime, int]:

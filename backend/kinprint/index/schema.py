@@ -179,6 +179,10 @@ witness = Table(
     _to("weight_set.id", primary_key=True),
     Column("kind", String(32), primary_key=True),
     Column("at", UtcDateTime, primary_key=True),
+    # Of an external timestamp: the bytes that were stamped. A first-seen's follow from the row.
+    Column("statement", LargeBinary),
+    # The instance's signature, or the authority's answer; None: from before there was a key.
+    Column("proof", LargeBinary),
 )
 
 revision = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
@@ -24,18 +25,27 @@ from kinprint.index.repos import find_repo
 from kinprint.index.revisions import StoredRevision
 from kinprint.index.schema import fingerprint_file, instance
 from kinprint.index.statistics import IndexSize, IndexStatistics, size_of, statistics_of
-from kinprint.index.witnesses import WeightInterval, weight_sets
-from kinprint.index.witnesses import seen_at as witnessed_at
+from kinprint.index.witnesses import (
+    WeightInterval,
+    Witness,
+    interval_of,
+    keep_timestamp,
+    revision_digests,
+    weight_sets,
+    witnesses_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
 
     from sqlalchemy import Engine
 
     from kinprint.fingerprint.probes import Probe
     from kinprint.fingerprint.record import Fingerprint
+    from kinprint.index.signing import WitnessKey
 
 __all__ = [
     "Candidate",
@@ -44,6 +54,7 @@ __all__ = [
     "IndexStatistics",
     "StoredRevision",
     "WeightInterval",
+    "Witness",
 ]
 
 
@@ -65,19 +76,22 @@ class Index:
         0
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, witness_key_file: Path | None = None) -> None:
         self._engine = engine
+        self._witness_key_file = witness_key_file
         self.readings = Readings(engine)
         self.budget = Budget(engine)
         self.probes = Probes(engine)
         self.documents = StoredDocuments(engine)
 
     @classmethod
-    def open(cls, url: str) -> Self:
+    def open(cls, url: str, *, witness_key_file: Path | None = None) -> Self:
         """Open an index, make it if it is not there, and bring its tables up to date.
 
         Args:
             url: SQLAlchemy URL, ``sqlite:///path`` or ``postgresql+driver://…``.
+            witness_key_file: Where the key lies with which first sightings are signed; made when
+                the first is stored. None leaves them unsigned.
 
         Raises:
             UsageError: The URL is malformed, or a newer Kinprint wrote the database.
@@ -85,7 +99,7 @@ class Index:
             IndexBusyError: The database is locked.
             IndexUnreadableError: It is damaged, or no database.
         """
-        return cls(open_engine(url))
+        return cls(open_engine(url), witness_key_file)
 
     def close(self) -> None:
         """Close all connections."""
@@ -116,6 +130,16 @@ class Index:
             connection.execute(made)
             return str(connection.execute(chosen).scalar_one())
 
+    @cached_property
+    def witness_key(self) -> WitnessKey | None:
+        """The key that signs first sightings, made when it is first needed; None without a file."""
+        if self._witness_key_file is None:
+            return None
+        # Slow to import, and most commands sign nothing.
+        from kinprint.index.signing import WitnessKey
+
+        return WitnessKey.load_or_create(self._witness_key_file, self.instance_id())
+
     def add(
         self,
         fingerprint: Fingerprint,
@@ -140,8 +164,16 @@ class Index:
             UsageError: It is private, or belongs to no repo.
             FingerprintError: Its columns do not fit together.
             IndexBusyError: Another writer kept the lock too long; nothing was changed.
+            MissingError: The witness key cannot be read or made.
         """
-        return enter(self._engine, fingerprint, seen_at=seen_at, probes=probes, is_newest=is_newest)
+        return enter(
+            self._engine,
+            fingerprint,
+            seen_at=seen_at,
+            probes=probes,
+            key=self.witness_key,
+            is_newest=is_newest,
+        )
 
     def withdraw(self, repo: str) -> int:
         """Mark a repo that is gone; its evidence stays. Returns how many revisions it had."""
@@ -204,28 +236,40 @@ class Index:
             exclude_repo: Leave out this repo, which asks about itself.
         """
         evidence = evidence_of(fingerprint)
-        sets = weight_sets(fingerprint, digest_of(fingerprint))
+        digests = revision_digests(fingerprint, digest_of(fingerprint))
         with reading(self._engine) as connection:
             excluded = None if exclude_repo is None else find_repo(connection, exclude_repo)
             hits = find_hits(connection, evidence)
-            return rank(connection, evidence, hits, sets, limit=limit, exclude_repo=excluded)
+            return rank(connection, evidence, hits, digests, limit=limit, exclude_repo=excluded)
 
     def interval(self, of: Fingerprint | StoredRevision) -> WeightInterval:
-        """Return when these weights were published: not before, and not after (UTC).
+        """Return when these weights were published, in whichever repo and in their own (UTC).
 
-        Not before the repo's createdAt; not after this instance, or another witness, first saw
-        exactly these weights in whichever repo.
+        Not before the createdAt of the oldest repo known to hold them; not after this instance,
+        or a time-stamping authority, first had exactly them.
         """
-        if isinstance(of, StoredRevision):
-            created_at = of.created_at
-            sets = {"sketches": of.weights_digest}
-            if of.files_digest is not None:
-                sets["files"] = of.files_digest
-        else:
-            created_at = of.origin.created_at
-            sets = weight_sets(of, digest_of(of))
+        fingerprint = self.fingerprint(of.id) if isinstance(of, StoredRevision) else of
         with reading(self._engine) as connection:
-            return WeightInterval(created_at, witnessed_at(connection, sets))
+            return interval_of(connection, fingerprint)
+
+    def witnesses(self, fingerprint: Fingerprint) -> tuple[Witness, ...]:
+        """Return all witnesses of exactly these weights, earliest first."""
+        with reading(self._engine) as connection:
+            return witnesses_of(connection, weight_sets(fingerprint))
+
+    def add_timestamp(
+        self, digests: Mapping[str, str], *, at: datetime, statement: bytes, token: bytes
+    ) -> None:
+        """Store an external timestamp that `timestamps.verified_time` has verified.
+
+        Args:
+            digests: Those that the statement lists, by kind.
+            at: The latest moment at which it was made (UTC).
+            statement: The bytes that were stamped.
+            token: The authority's answer in DER.
+        """
+        with writing(self._engine) as connection:
+            keep_timestamp(connection, digests, at, statement, token)
 
     def why_unread(self, repo: str) -> str:
         """Return in words why a repo is not in the index."""

@@ -14,6 +14,10 @@ from kinprint.lineage.differences import centred, sketches
 from kinprint.lineage.thresholds import EXPLAINED_COSINE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
     from kinprint.lineage.matching import Matching, Pair
 
 
@@ -28,13 +32,28 @@ def residual_cosine(with_match: Matching, with_base: Matching) -> float | None:
         The cosine, −1…1, each block weighing the same; None where one of the two did not change
         the base, or no view is common, so that nothing can be subtracted.
     """
-    base_pairs = {pair.query: pair for pair in with_base.accepted}
     cosines = []
+    for mine, theirs in residual_blocks(with_match, with_base):
+        lengths = float(np.linalg.norm(mine) * np.linalg.norm(theirs))
+        if lengths:
+            cosines.append(float((mine * theirs).sum()) / lengths)
+    return float(np.mean(cosines)) if cosines else None
+
+
+def residual_blocks(
+    with_match: Matching, with_base: Matching
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield (query − base, match − base) of every block that all three share, float64 (r, k).
+
+    Args:
+        with_match: The query compared with the match.
+        with_base: The same query compared with the third model.
+    """
+    base_pairs = {pair.query: pair for pair in with_base.accepted}
     for pair in with_match.accepted:
         base_pair = base_pairs.get(pair.query)
         if base_pair is not None:
-            cosines += _block_cosines(with_match, pair, with_base, base_pair)
-    return float(np.mean(cosines)) if cosines else None
+            yield from _block_residuals(with_match, pair, with_base, base_pair)
 
 
 def explains(with_match: Matching, with_base: Matching, *, is_older: bool) -> bool:
@@ -53,11 +72,10 @@ def explains(with_match: Matching, with_base: Matching, *, is_older: bool) -> bo
     return is_older if cosine is None else cosine < EXPLAINED_COSINE
 
 
-def _block_cosines(
+def _block_residuals(
     with_match: Matching, pair: Pair, with_base: Matching, base_pair: Pair
-) -> list[float]:
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     base_blocks = dict(base_pair.blocks)
-    cosines = []
     for i, j in pair.blocks:
         if i not in base_blocks:
             continue
@@ -66,9 +84,5 @@ def _block_cosines(
         base = -base if base_pair.negated else base
         match = centred(sketches(with_match.candidate, np.array([j]), r))
         match = -match if pair.negated else match
-        mine = centred(sketches(with_match.query, np.array([i]), r)) - base
-        theirs = match - base
-        lengths = float(np.linalg.norm(mine) * np.linalg.norm(theirs))
-        if lengths:
-            cosines.append(float((mine * theirs).sum()) / lengths)
-    return cosines
+        mine = centred(sketches(with_match.query, np.array([i]), r))
+        yield (mine - base)[0], (match - base)[0]

@@ -112,10 +112,22 @@ class Finding(_Frozen):
 
 
 class Interval(_Frozen):
-    """When a weight set existed: lower and upper bound on its publication (UTC)."""
+    """When a weight set existed: lower and upper bound on its publication (UTC).
+
+    Attributes:
+        not_before: The earliest createdAt among the repos known to hold exactly these weights;
+            None if they were somewhere else before.
+        not_after: The earliest witness of them, in whichever repo.
+        repo_not_before: createdAt of the repo itself.
+        repo_not_after: When these weights were first seen, if that was in the repo itself.
+        weight_sets: By which digests they are known again, as ``kind:sha256``.
+    """
 
     not_before: datetime | None = None
     not_after: datetime | None = None
+    repo_not_before: datetime | None = None
+    repo_not_after: datetime | None = None
+    weight_sets: tuple[str, ...] = ()
 
 
 class Side(_Frozen):

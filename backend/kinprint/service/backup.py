@@ -1,4 +1,4 @@
-"""A backup of what cannot be made again: the database and the secret key, in one archive."""
+"""A backup of what cannot be made again: the database and the keys, in one archive."""
 
 from __future__ import annotations
 
@@ -23,9 +23,14 @@ DATABASE_NAME = "kinprint.db"
 
 
 def write_backup(
-    settings: Settings, target: Path, key_file: Path, *, progress: Progress | None = None
+    settings: Settings,
+    target: Path,
+    key_file: Path,
+    witness_key: Path,
+    *,
+    progress: Progress | None = None,
 ) -> int:
-    """Write database and secret key into one gzipped tar that only its owner can read.
+    """Write database and keys into one gzipped tar that only its owner can read.
 
     The database may be in use meanwhile: SQLite's online backup gives a consistent copy.
 
@@ -33,6 +38,7 @@ def write_backup(
         settings: Where the database is.
         target: Archive to create; never overwritten.
         key_file: The instance's secret key.
+        witness_key: Its witness key; left out where it signed nothing yet.
         progress: Told the bytes of the database copied so far, and all of them.
 
     Returns:
@@ -47,7 +53,8 @@ def write_backup(
     if url.get_backend_name() != "sqlite" or not url.database:
         raise UsageError(
             "Only a SQLite database is backed up here",
-            hint=f"Use pg_dump for the database, and copy {str(key_file)!r} beside it.",
+            hint=f"Use pg_dump for the database, and copy {str(key_file)!r} and "
+            f"{str(witness_key)!r} beside it.",
         )
     database = Path(url.database)
     for path in (database, key_file):
@@ -75,6 +82,8 @@ def write_backup(
             _copy_database(database, copy, progress)
             archive.add(copy, DATABASE_NAME)
             archive.add(key_file, key_file.name)
+            if witness_key.exists():
+                archive.add(witness_key, witness_key.name)
     except BaseException:
         # Half a backup looks like one.
         target.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from kinprint.errors import KinprintError, MissingError
 from kinprint.lineage.thresholds import SMALL_INDEX_MODELS
 from kinprint.service.glance import Glance
-from kinprint.service.instance import Instance, secret_key_file
+from kinprint.service.instance import Instance, secret_key_file, witness_key_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ def examine(settings: Settings) -> tuple[Check, ...]:
         _disk,
         _database,
         _secret_key,
+        _witness_key,
         _queue,
         _hub,
     ]
@@ -120,18 +121,25 @@ def _database(settings: Settings) -> Check:
 
 
 def _secret_key(settings: Settings) -> Check:
-    path = secret_key_file(settings)
+    return _key("secret key", secret_key_file(settings))
+
+
+def _witness_key(settings: Settings) -> Check:
+    return _key("witness key", witness_key_file(settings))
+
+
+def _key(name: str, path: Path) -> Check:
     if not path.exists():
-        return Check("secret key", "ok", "not made yet; the first reading makes it")
+        return Check(name, "ok", "not made yet; the first reading makes it")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         return Check(
-            "secret key",
+            name,
             "failed",
             f"{str(path)!r} can be read by others (mode {mode:o})",
             f"chmod 600 {str(path)!r}",
         )
-    return Check("secret key", "ok", f"{str(path)!r}, mode {mode:o}")
+    return Check(name, "ok", f"{str(path)!r}, mode {mode:o}")
 
 
 def _queue(settings: Settings) -> Check:

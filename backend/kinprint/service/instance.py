@@ -24,6 +24,11 @@ def secret_key_file(settings: Settings) -> Path:
     return settings.data_dir / "secret.key"
 
 
+def witness_key_file(settings: Settings) -> Path:
+    """Return where the key lies with which the instance signs what it saw when."""
+    return settings.data_dir / "witness.key"
+
+
 @dataclass(frozen=True)
 class Instance:
     """What a command or the service works with; used as a context manager.
@@ -59,7 +64,7 @@ class Instance:
             ) from error
         return cls(
             settings=settings,
-            index=Index.open(settings.database),
+            index=Index.open(settings.database, witness_key_file=witness_key_file(settings)),
             queue=ReadingQueue(settings.data_dir / "queue.db", read),
         )
 

@@ -7,27 +7,26 @@ rows are the instance's secret: another key on the same rows would not see swapp
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
-import stat
-import tempfile
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kinprint.errors import MissingError, UsageError
+from kinprint.errors import UsageError
+from kinprint.sketches.key_file import read_key_file, write_key_file
 from kinprint.sketches.linear import phash
 from kinprint.sketches.projection import Projection
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
 KEY_BYTES = 32
+_WHAT = "secret key"
 
 
 class _KeyFile(BaseModel):
@@ -108,43 +107,12 @@ class SecretKey:
 
 
 def _write(path: Path, keys: list[bytes], *, replace: bool) -> None:
-    """Write a key file in one step, so that no other process reads half of it."""
     content = _KeyFile(keys=[key.hex() for key in keys]).model_dump_json()
-    try:
-        # mkstemp creates it for the owner alone: the key must not be readable for an instant.
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        fresh = path.with_name(Path(name).name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(content)
-            if replace:
-                fresh.replace(path)
-            else:
-                path.hardlink_to(fresh)
-        finally:
-            fresh.unlink(missing_ok=True)
-    except FileExistsError:
-        return  # Another process made it in the meantime; its key is as good.
-    except OSError as error:
-        raise MissingError(
-            f"The secret key {str(path)!r} cannot be made: {error.strerror}",
-            hint="Set KINPRINT_DATA_DIR to a folder that can be written.",
-        ) from None
+    write_key_file(path, content.encode("ascii"), what=_WHAT, replace=replace)
 
 
 def _read(path: Path) -> list[bytes]:
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        content = path.read_bytes()
-    except OSError as error:
-        raise MissingError(
-            f"The secret key {str(path)!r} cannot be read: {error.strerror}"
-        ) from None
-    if mode & 0o077:
-        raise UsageError(
-            f"Others can read the secret key {str(path)!r} (mode {mode:o})",
-            hint=f"Run `chmod 600 {path}`, and rotate the key if others may have read it.",
-        )
+    content = read_key_file(path, what=_WHAT)
     try:
         keys = [bytes.fromhex(key) for key in _KeyFile.model_validate_json(content).keys]
     except (ValidationError, ValueError):
