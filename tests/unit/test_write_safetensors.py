@@ -47,20 +47,16 @@ MIXED = (
 
 def test_the_safetensors_library_reads_every_byte_back(tmp_path):
     write_all(tmp_path, MIXED)
-    with safe_open(tmp_path / "model.safetensors", "pt") as file:
+    with safe_open(tmp_path / "model.safetensors", "np") as file:
         assert file.metadata() == {"format": "pt"}
         assert set(file.keys()) == {tensor.name for tensor in MIXED}
         for tensor in MIXED:
             found = file.get_slice(tensor.name)
             assert tuple(found.get_shape()) == tensor.shape
             assert found.get_dtype() == tensor.dtype
-        assert file.get_tensor("b").view(dtype=_uint8()).numpy().tobytes() == content(MIXED[0])
-
-
-def _uint8():
-    import torch
-
-    return torch.uint8
+        for tensor in MIXED:
+            if tensor.dtype in ("F32", "F64", "I64"):
+                assert file.get_tensor(tensor.name).tobytes() == content(tensor)
 
 
 @settings(max_examples=30, deadline=None)

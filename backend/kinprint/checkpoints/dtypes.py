@@ -110,7 +110,7 @@ def decode(raw: bytes, dtype: str) -> NDArray[np.floating[Any]]:
 
 
 def encode(values: NDArray[np.floating[Any]], dtype: str) -> bytes:
-    """Round floats to a dtype, to nearest even, as little-endian bytes.
+    """Round floats to a dtype, float64 by way of float32 where it is narrow; little-endian.
 
     Args:
         values: Any shape, stored row-major. What is too large becomes infinite, or NaN where the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING
 
@@ -32,21 +31,14 @@ _NUMBER = r"\d{1,20}(?:\.\d{0,20})?(?:[eE][+-]?\d{1,2})?"
 _SIGMA = re.compile(rf"({_NUMBER})(?:/({_NUMBER}))?")
 
 
-class SigmaType(click.ParamType):
-    """A positive number, as a decimal (``0.001``, ``1e-3``) or a fraction (``1/708``)."""
-
-    name = "sigma"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number; fails for what is none, or not positive."""
-        parts = _SIGMA.fullmatch(str(value))
-        below = float(parts[2] or 1) if parts else 0.0
-        sigma = float(parts[1]) / below if parts and below else 0.0
-        if not 0 < sigma < math.inf:
-            self.fail(f"{value!r} is no positive number or fraction such as 1/708", param, ctx)
-        return sigma
+def _sigma(_ctx: click.Context, _param: click.Parameter, text: str) -> float:
+    """Read a positive number: a decimal (``0.001``, ``1e-3``) or a fraction (``1/708``)."""
+    parts = _SIGMA.fullmatch(text)
+    below = float(parts[2] or 1) if parts else 0.0
+    sigma = float(parts[1]) / below if parts and below else 0.0
+    if sigma <= 0:
+        raise click.BadParameter(f"{text!r} is no positive number or fraction such as 1/708")
+    return sigma
 
 
 @click.command()
@@ -55,7 +47,7 @@ class SigmaType(click.ParamType):
     "--sigma",
     metavar="SIGMA",
     required=True,
-    type=SigmaType(),
+    callback=_sigma,
     help="Standard deviation of the noise, in units of the weights: 0.001 or 1/708.",
 )
 @output_folder_option

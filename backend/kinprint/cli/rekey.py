@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kinprint.checkpoints.tensors import Checkpoint
+    from kinprint.experiment.contest import FoundBy
     from kinprint.experiment.rekey import NotWritten, Rekeying
 
-_FOUND_BY = {
+_FOUND_BY: dict[FoundBy, str] = {
     "sketch": "by their sketches",
     "values": "by their values",
     "place": "by their place among the others",

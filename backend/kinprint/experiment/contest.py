@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -206,9 +206,10 @@ def _values(contestants: Sequence[Contestant]) -> NDArray[np.float64]:
         return np.zeros((0, 0))
     rows = np.stack([decode(each.raw, each.dtype).astype(np.float64) for each in contestants])
     rows[~np.isfinite(rows).all(1)] = 0.0
-    rows -= rows.mean(1, keepdims=True)
-    scale: NDArray[Any] = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, scale, out=np.zeros_like(rows), where=scale > _TINY)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows -= rows.mean(1, keepdims=True)
+        scale: NDArray[np.float64] = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(scale > _TINY, scale, np.inf)
 
 
 def _by_content(contestants: Sequence[Contestant]) -> dict[tuple[str, bytes], list[Contestant]]:

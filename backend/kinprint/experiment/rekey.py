@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from kinprint.experiment.pairing import Pairing
     from kinprint.views import View
 
-PREFIX_CELLS = 65_536
-"""Cells compared at the end of a shorter matrix, to see that it is a longer one's beginning."""
+PREFIX_CELLS = 262_144
+PREFIX_ROWS = (4, 64)
+"""Rows compared at the end of a shorter matrix, to see that it is a longer one's beginning, and
+rows read to find as many that are not nearly empty, as reserved words are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,23 +254,25 @@ class _Plan:
 
     def _begins(self, mine: View, theirs: View) -> bool:
         """Say whether the last rows of the original are the suspect's rows of the same numbers."""
+        compared, most = PREFIX_ROWS
         cols = min(theirs.cols, PREFIX_CELLS)
-        rows = max(2, min(theirs.rows, PREFIX_CELLS // cols))
-        start = theirs.rows - rows
-        if start < 0:
-            return False
-        sides = ((self._suspect, mine), (self._original, theirs))
+        rows = min(theirs.rows, max(compared, min(most, PREFIX_CELLS // cols)))
         left, right = (
             next(
                 cells.decode(parts).values.astype(np.float64)
-                for cells, parts in read_cells(model.checkpoint, [Cells(view, start, rows, cols)])
+                for cells, parts in read_cells(
+                    model.checkpoint, [Cells(view, theirs.rows - rows, rows, cols)]
+                )
             )
-            for model, view in sides
+            for model, view in ((self._suspect, mine), (self._original, theirs))
         )
-        for values in (left, right):
-            values -= values.mean(0)
-        scale = float(np.linalg.norm(left) * np.linalg.norm(right))
-        return scale > 0 and abs(float(np.vdot(left, right))) >= PREFIX_CORRELATION * scale
+        left -= left.mean(0)
+        right -= right.mean(0)
+        lengths = np.linalg.norm(right, axis=1)
+        full = np.flatnonzero(lengths >= lengths.max() / 2)[-compared:]
+        scale = np.linalg.norm(left[full], axis=1) * lengths[full]
+        products = np.abs(np.vecdot(left[full], right[full]))
+        return bool(scale.all() and (products >= PREFIX_CORRELATION * scale).all())
 
     def _left_out(self, parts: Mapping[str, tuple[Part, ...]]) -> Iterator[NotWritten]:
         used = Counter(

@@ -121,8 +121,8 @@ SMALL_INDEX_MODELS = 50
 PAIRED_LN_ODDS = 30.0
 """A tensor is paired by its values where its likelihood beats that of any other partner by e^30
 (Gaussian residual of free variance): among 1,000 candidates a wrong one leads by as much with
-probability below 1e-10. Measured on MiniLM's 63 small tensors under noise of 1/708: 33 and more
-for the key biases, which are a third of the noise, 100 and more for all others."""
+probability below 1e-10. Measured on MiniLM's 63 small tensors under noise of 1/708: 34 to 76 for
+the six key biases, which are a third of the noise, 793 and more for all others."""
 
 PAIRED_CORRELATION = 0.97
 """Least correlation of small tensors that are paired by values alone: the right partner may be
@@ -136,7 +136,7 @@ RIVAL_RESIDUAL_RATIO = 4.0
 many times smaller; equally noised copies of one tensor stay within 1.3 (chi-square, 384 cells,
 3 sd of the ratio), and nothing then tells which of them took its place."""
 
-PREFIX_CORRELATION = 0.5
-"""Rows at the end of a shorter matrix must correlate this well with the same rows of the longer
-one, both centred, for it to be its beginning; shifted rows of trained embeddings measured below
-0.2, copies under noise of their own size 0.7."""
+PREFIX_CORRELATION = 0.9
+"""Each of the last four rows of a shorter matrix must correlate this well with the same row of
+the longer one for it to be its beginning. Measured as the least of four over MiniLM's embeddings:
+rows shifted by 1, 8 or 64 up to 0.49 in words and 0.79 in positions, noise of 1/708 0.985."""
