@@ -305,7 +305,7 @@ def test_what_either_side_lacks_is_listed(tmp_path):
 
 
 def test_a_stranger_has_no_rename_map():
-    with pytest.raises(UsageError, match="no common origin"):
+    with pytest.raises(UsageError, match="No common origin"):
         plan_rekeying(model(transformer(seed=99)), ORIGINAL_MODEL)
 
 

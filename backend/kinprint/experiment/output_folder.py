@@ -35,7 +35,7 @@ def check_output_folder(target: Path, *, nbytes: int) -> None:
         raise UsageError(f"{str(target)!r} exists and is no folder", hint="Name a new folder.")
     if target.is_dir() and any(target.iterdir()):
         raise UsageError(f"{str(target)!r} is not empty", hint="Name a new folder.")
-    above = target.absolute().parent
+    above = target.resolve().parent
     if not above.is_dir():
         raise MissingError(f"There is no folder {str(above)!r} to write into.")
     free_bytes = shutil.disk_usage(above).free
@@ -64,7 +64,7 @@ def output_folder(target: Path, *, nbytes: int) -> Iterator[Path]:
         KinprintError: The folder cannot be made.
     """
     check_output_folder(target, nbytes=nbytes)
-    place = target.absolute()
+    place = target.resolve()
     try:
         made = tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}.", suffix=".partial")
     except OSError as error:

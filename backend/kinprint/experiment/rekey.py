@@ -108,8 +108,9 @@ def plan_rekeying(suspect: Model, original: Model) -> Rekeying:
     matching = Matching(suspect.fingerprint, original.fingerprint)
     if not matching.claim(n_revisions=1).holds:
         raise UsageError(
-            f"{suspect.fingerprint.origin.source!r} shows no common origin with "
-            f"{original.fingerprint.origin.source!r}, so there are no keys to write it under",
+            f"No common origin of {suspect.fingerprint.origin.source!r} and "
+            f"{original.fingerprint.origin.source!r} can be claimed, so there are no keys to "
+            "write one under",
             hint="`kinprint compare` says what the two share.",
         )
     return _Plan(suspect, original, pair_views(suspect, original, matching)).rekeying()
