@@ -304,6 +304,16 @@ def test_what_either_side_lacks_is_listed(tmp_path):
     assert found.keys() == ORIGINAL.keys() - lacking
 
 
+def test_which_of_several_equal_vectors_is_lacking_is_told_by_its_layer():
+    zeros = {f"model.layers.{n}.attn.q.offset": np.zeros(SIZE, np.float32) for n in range(4)}
+    whole = {**ORIGINAL, **zeros}
+    suspect = {name: value for name, value in renamed(whole).items() if ".blk.1." not in name}
+    del suspect["llm.trunk.zeros"]
+    plan = plan_rekeying(model(suspect), model(whole))
+    expected = {name for name in whole if ".layers.1." in name} | {"model.zeros"}
+    assert {each.name for each in plan.missing} == expected
+
+
 def test_a_stranger_has_no_rename_map():
     with pytest.raises(UsageError, match="No common origin"):
         plan_rekeying(model(transformer(seed=99)), ORIGINAL_MODEL)

@@ -81,6 +81,7 @@ class Contest:
     ) -> None:
         self._sketched = sketched
         self._found: list[Found] = []
+        self._alike: list[tuple[list[int], list[int]]] = []
         self._tied: dict[int, list[int]] = {}
         self.copies: tuple[int, ...] = ()
         if sketched:
@@ -135,6 +136,19 @@ class Contest:
         chosen = clear | (alone & ~clear.any(1, keepdims=True) & ~clear.any(0, keepdims=True))
         return self._take(chosen, "place", places)
 
+    def decide_by_order(self) -> None:
+        """Pair what is equal to the bit and still open, in the order of both checkpoints.
+
+        The last step: nothing more can be decided afterwards.
+        """
+        for suspects, originals in self._alike:
+            left = [view for view, _ in self.suspects if view in suspects]
+            free = [view for view, _ in self.originals if view in originals]
+            pairs = list(zip(left, free, strict=False))
+            self._found += [Found(one, other, found_by="values") for one, other in pairs]
+            self.suspects = [e for e in self.suspects if e[0] not in {one for one, _ in pairs}]
+            self.originals = [e for e in self.originals if e[0] not in {two for _, two in pairs}]
+
     def _pair_equals(
         self, suspects: Sequence[Contestant], originals: Sequence[Contestant]
     ) -> tuple[list[Contestant], list[Contestant]]:
@@ -148,14 +162,19 @@ class Contest:
             mine = [each for each in suspects if each.dtype == dtype]
             for (_, raw), equals in _by_content(mine).items():
                 partners = rounded.get(raw, [])
+                if len(equals) != len(partners):
+                    # Which of the original's keys have none is for the places to say.
+                    if partners:
+                        self._alike.append(([e.view for e in equals], [e.view for e in partners]))
+                    left += equals
+                    continue
                 # Which of several equal ones is which does not matter to what is written.
-                single = len(equals) == len(partners) == 1
-                for one, other in zip(equals, partners, strict=False):
+                single = len(equals) == 1
+                for one, other in zip(equals, partners, strict=True):
                     self._found.append(
                         Found(one.view, other.view, found_by="values", is_anchor=single)
                     )
                     del free[other.view]
-                left += equals[len(partners) :]
         return left, list(free.values())
 
     def _clear(self, allowed: NDArray[np.bool_], least: float) -> NDArray[np.bool_]:

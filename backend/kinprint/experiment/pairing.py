@@ -109,6 +109,8 @@ class _Pairing:
         while self._by_place(contests, evident):
             # Each pair found is one more landmark.
             pass
+        for contest in contests:
+            contest.decide_by_order()
         found = [*evident, *(each for contest in contests for each in contest.found)]
         partners = {each.original: each for each in found}
         taken = {each.suspect for each in found}
