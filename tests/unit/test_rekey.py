@@ -16,9 +16,11 @@ from safetensors.numpy import load_file, save_file
 from kinprint.cli import main
 from kinprint.errors import KinprintError, UsageError
 from kinprint.experiment import output_folder
+from kinprint.experiment.contest import Contest, Contestant
 from kinprint.experiment.pairing import Model
 from kinprint.experiment.rekey import plan_rekeying, write_rekeyed
 from kinprint.fingerprint.take import take
+from kinprint.lineage.thresholds import PAIRED_CORRELATION
 from memory_checkpoint import MemoryCheckpoint
 
 if TYPE_CHECKING:
@@ -162,6 +164,56 @@ def test_flipped_signs_are_turned_back_with_their_vectors(tmp_path):
     assert negated == {n for n in ORIGINAL if ".q." in n or n.endswith("norm.bias")}
     for name in negated:
         np.testing.assert_allclose(found[name], ORIGINAL[name], atol=1e-5)
+
+
+def test_a_sign_that_noise_hides_is_taken_from_the_matrix_beside_it(tmp_path):
+    flipped = {name: -value if ".k." in name else value for name, value in ORIGINAL.items()}
+    suspect = renamed(noised(flipped))
+    _, found = rekeyed(model(suspect), ORIGINAL_MODEL, tmp_path / "out")
+    for layer in range(4):
+        name = f"model.layers.{layer}.attn.k.bias"
+        assert found[name].tobytes() == (-suspect[foreign(name)]).tobytes()
+
+
+def test_two_vectors_are_no_partners_because_they_are_what_is_left():
+    rng = np.random.default_rng(4)
+    mine, theirs = rng.normal(size=(2, 77)).astype(np.float32)
+    plan = plan_rekeying(
+        model({**renamed(ORIGINAL), "llm.trunk.own": mine}),
+        model({**ORIGINAL, "model.end": theirs}),
+    )
+    assert [each.name for each in plan.missing] == ["model.end"]
+    assert [each.name for each in plan.left_out] == ["llm.trunk.own"]
+
+
+def contestants(*rows: np.ndarray):
+    return [
+        Contestant(number, f"t{number}", "F32", row.astype(np.float32).tobytes())
+        for number, row in enumerate(rows)
+    ]
+
+
+def decided(suspects, originals, *, least: float) -> list[tuple[int, int]]:
+    contest = Contest(contestants(*suspects), contestants(*originals), sketched=False)
+    contest.decide_by_values(least=least)
+    return [(each.suspect, each.original) for each in contest.found]
+
+
+def test_values_decide_only_where_one_partner_is_far_likelier_than_any_other():
+    rng = np.random.default_rng(6)
+    one, noise = rng.normal(size=(2, 384))
+    twin = one + 1e-3 * rng.normal(size=384)
+    copy = one + 0.1 * noise
+    assert decided([copy], [one, rng.normal(size=384)], least=0.97) == [(0, 0)]
+    assert decided([copy], [one, twin], least=0.97) == []
+
+
+def test_a_vector_that_merely_resembles_another_is_not_its_partner():
+    rng = np.random.default_rng(7)
+    one = rng.normal(size=384)
+    relative = one + 0.4 * rng.normal(size=384)
+    assert decided([relative], [one, rng.normal(size=384)], least=PAIRED_CORRELATION) == []
+    assert decided([relative], [one, rng.normal(size=384)], least=0.0) == [(0, 0)]
 
 
 def test_experts_saved_one_by_one_are_stacked_again(tmp_path):

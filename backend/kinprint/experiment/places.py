@@ -6,11 +6,12 @@ have partners, whatever it is called.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     Path = tuple[str, ...]
 
@@ -29,49 +30,53 @@ class Places:
 
     def __init__(self, anchors: Iterable[Anchor]) -> None:
         known = tuple(anchors)
-        self._to_original = _images((each.suspect, each.original) for each in known)
-        self._to_suspect = _images((each.original, each.suspect) for each in known)
+        self._to_original = _Images((each.suspect, each.original) for each in known)
+        self._to_suspect = _Images((each.original, each.suspect) for each in known)
         self._negations: dict[Path, set[bool]] = {}
         for each in known:
             self._negations.setdefault(_module(each.suspect), set()).add(each.negated)
 
     def agree(self, suspect: str, original: str) -> bool:
         """Say whether each of two tensors lies where the other's surroundings point to."""
-        there, here = (
-            self._image(suspect, self._to_original),
-            self._image(original, self._to_suspect),
-        )
+        there, here = self._to_original.of(suspect), self._to_suspect.of(original)
         return _lies_in(original, there) and _lies_in(suspect, here)
 
     def tells(self, suspect: str, original: str) -> bool:
-        """Say whether the surroundings of both point to less than the whole of the other."""
-        return self._image(suspect, self._to_original) != self._to_original.get(()) and self._image(
-            original, self._to_suspect
-        ) != self._to_suspect.get(())
+        """Say whether the surroundings are a part of the model, not most of it, on both sides."""
+        return self._to_original.is_part(suspect) and self._to_suspect.is_part(original)
 
     def negates(self, suspect: str) -> bool:
         """Say whether all known tensors of its module are their partners times -1."""
         return self._negations.get(_module(suspect)) == {True}
 
-    @staticmethod
-    def _image(name: str, images: Mapping[Path, Path]) -> Path | None:
+
+class _Images:
+    """Maps each module with known tensors to the smallest one that holds all their partners."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        self._images: dict[Path, Path] = {}
+        self._known: Counter[Path] = Counter()
+        for name, partner in pairs:
+            scope, target = _module(name), _module(partner)
+            for depth in range(len(scope) + 1):
+                part = scope[:depth]
+                image = self._images.get(part)
+                self._images[part] = target if image is None else _common(image, target)
+                self._known[part] += 1
+
+    def of(self, name: str) -> Path | None:
+        """Return where the tensors around one have their partners; None if none is known."""
+        return self._images.get(self._around(name))
+
+    def is_part(self, name: str) -> bool:
+        """Say whether less than half of all known tensors are around this one."""
+        return 2 * self._known[self._around(name)] < self._known[()]
+
+    def _around(self, name: str) -> Path:
         scope = _module(name)
-        while scope not in images:
-            if not scope:
-                return None
+        while scope and scope not in self._images:
             scope = scope[:-1]
-        return images[scope]
-
-
-def _images(pairs: Iterable[tuple[str, str]]) -> dict[Path, Path]:
-    """Map each module with known tensors to the smallest one that holds all their partners."""
-    images: dict[Path, Path] = {}
-    for name, partner in pairs:
-        scope, target = _module(name), _module(partner)
-        for depth in range(len(scope) + 1):
-            part = scope[:depth]
-            images[part] = _common(images[part], target) if part in images else target
-    return images
+        return scope
 
 
 def _module(name: str) -> Path:
