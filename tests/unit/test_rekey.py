@@ -405,6 +405,16 @@ def test_the_command_writes_a_folder_with_config_and_tokenizer_and_no_code(folde
     assert f"{len(ORIGINAL)} tensors written" in done.output
 
 
+def test_long_and_empty_companions_are_copied_whole(folders):
+    original, suspect, out = folders
+    long = np.random.default_rng(0).bytes(33_000_000)
+    (original / "tokenizer.json").write_bytes(long)
+    (original / "vocab.txt").write_bytes(b"")
+    assert run("rekey", suspect, "--like", original, "-o", out).exit_code == 0
+    assert (out / "tokenizer.json").read_bytes() == long
+    assert (out / "vocab.txt").read_bytes() == b""
+
+
 def test_a_dry_run_says_the_same_and_writes_nothing(folders):
     original, suspect, out = folders
     before = sorted(out.parent.rglob("*"))

@@ -37,8 +37,8 @@ NAMES = frozenset(
 )
 """The only files that are copied. None of them is ever run by a loader."""
 
-COMPANION_BYTES = READ_SPAN_BYTES
-"""A longer file is left out; the largest tokenizers have 17 to 34 MB, most below 10."""
+COMPANION_BYTES = 128_000_000
+"""A longer file is left out; tokenizers of 250,000 words have about 35 MB, most below 10."""
 
 
 def companions_of(checkpoint: Checkpoint) -> tuple[CheckpointFile, ...]:
@@ -82,11 +82,17 @@ def copy_companions(checkpoint: Checkpoint, folder: Path) -> None:
         KinprintError: The folder cannot be written to.
     """
     files = companions_of(checkpoint)
-    spans = [Span(file.path, 0, file.size) for file in files]
-    for file, content in zip(files, checkpoint.read(spans), strict=True):
+    pieces = [
+        (file, Span(file.path, start, min(start + READ_SPAN_BYTES, file.size)))
+        for file in files
+        for start in range(0, max(file.size, 1), READ_SPAN_BYTES)
+    ]
+    read = checkpoint.read([span for _, span in pieces])
+    for (file, _), content in zip(pieces, read, strict=True):
         # The name is one of the list above, so it cannot lead elsewhere.
         path = folder / posixpath.basename(file.path)
         try:
-            path.write_bytes(content)
+            with path.open("ab") as opened:
+                opened.write(content)
         except OSError as error:
             raise cannot_write(path, error) from error
