@@ -122,7 +122,7 @@ PAIRED_LN_ODDS = 30.0
 """A tensor is paired by its values where its likelihood beats that of any other partner by e^30
 (Gaussian residual of free variance): among 1,000 candidates a wrong one leads by as much with
 probability below 1e-10. Measured on MiniLM's 63 small tensors under noise of 1/708: 34 to 76 for
-the six key biases, which are a third of the noise, 793 and more for all others."""
+the six key biases, which are smaller than the noise, 793 and more for all others."""
 
 PAIRED_CORRELATION = 0.97
 """Least correlation of small tensors that are paired by values alone: the right partner may be
