@@ -84,6 +84,7 @@ class MemoryCheckpoint:
         self.tensors = tuple(tensors)
         self.files = tuple(CheckpointFile(path, len(raw)) for path, raw in self._contents.items())
         self.skipped: tuple[Skipped, ...] = ()
+        self.others: tuple[CheckpointFile, ...] = ()
         self.bytes_read = 0
         self.spans_read: list[Span] = []
         self.origin = origin or Origin(

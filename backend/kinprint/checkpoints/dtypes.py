@@ -109,6 +109,39 @@ def decode(raw: bytes, dtype: str) -> NDArray[np.floating[Any]]:
     raise ValueError(f"dtype {dtype} does not decode to floats by itself")
 
 
+def encode(values: NDArray[np.floating[Any]], dtype: str) -> bytes:
+    """Round floats to a dtype, float64 by way of float32 where it is narrow; little-endian.
+
+    Args:
+        values: Any shape, stored row-major. What is too large becomes infinite, or NaN where the
+            dtype has no infinity.
+        dtype: A float dtype of at least eight bits.
+
+    Raises:
+        ValueError: The dtype is packed or holds no floats.
+    """
+    if dtype in PACKED or not is_weight(dtype):
+        raise ValueError(f"dtype {dtype} does not store floats by itself")
+    with np.errstate(over="ignore"):
+        return values.astype(_NUMPY[dtype]).tobytes()
+
+
+def negated(raw: bytes, dtype: str) -> bytes:
+    """Return stored floats times -1, bit for bit; twice gives the same bytes again.
+
+    Raises:
+        ValueError: The dtype is packed or holds no floats.
+    """
+    if dtype in PACKED or not is_weight(dtype):
+        raise ValueError(f"dtype {dtype} does not store floats by itself")
+    item_bytes = ITEM_BITS[dtype] // 8
+    flipped = np.frombuffer(raw, np.uint8).copy()
+    signs = flipped[item_bytes - 1 :: item_bytes]
+    # These formats have one zero; the pattern of a negative one is their NaN.
+    signs ^= np.where(signs & 0x7F, 0x80, 0).astype(np.uint8) if "FNUZ" in dtype else 0x80
+    return flipped.tobytes()
+
+
 def decode_packed(
     raw: bytes, dtype: str, scale_raw: bytes, scale_dtype: str
 ) -> NDArray[np.floating[Any]]:

@@ -42,6 +42,7 @@ class HubCheckpoint:
             raise
         chosen = set(contents.paths)
         self.files = tuple(file for file in model.files if file.path in chosen)
+        self.others = tuple(file for file in model.files if file.path not in chosen)
         self.tensors = contents.inventory.tensors
         self.skipped = contents.inventory.skipped
 

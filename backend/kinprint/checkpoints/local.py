@@ -64,6 +64,10 @@ class LocalCheckpoint:
             raise UnsupportedFormatError("not a regular file", file=named.name)
         self.origin = Origin(str(path), declared_bases=bases, declared_relation=relation)
         self.files = tuple(CheckpointFile(name, sizes[name]) for name in paths)
+        chosen = set(paths)
+        self.others = tuple(
+            CheckpointFile(name, size) for name, size in sizes.items() if name not in chosen
+        )
         self.tensors = inventory.tensors
         self.skipped = inventory.skipped + linked
 

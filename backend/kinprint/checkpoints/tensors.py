@@ -55,10 +55,17 @@ class StoredTensor:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A tensor that cannot or need not be hashed, with the reason in words."""
+    """A tensor that cannot or need not be hashed, with the reason in words.
+
+    Attributes:
+        name: State-dict key, or the path of a file.
+        reason: Why, in words.
+        stored: The tensor itself where it lies whole in its file, so that it can be copied.
+    """
 
     name: str
     reason: str
+    stored: StoredTensor | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +114,13 @@ class Progress(Protocol):
 class Checkpoint(Protocol):
     """One fixed revision of a model: its tensors, and reads of byte ranges.
 
-    Implementations: ``local.LocalCheckpoint`` and ``hub.HubCheckpoint``.
+    Implementations: ``local.LocalCheckpoint`` and ``hub.HubCheckpoint``. ``files`` hold the
+    tensors; ``others`` are what lies beside them (configuration, tokenizer, code).
     """
 
     origin: Origin
     files: tuple[CheckpointFile, ...]
+    others: tuple[CheckpointFile, ...]
     tensors: tuple[StoredTensor, ...]
     skipped: tuple[Skipped, ...]
 

@@ -33,11 +33,11 @@ def sort_out(tensors: Sequence[StoredTensor]) -> Inventory:
     skipped: list[Skipped] = []
     for tensor in tensors:
         if tensor.name in weight_of:
-            skipped.append(Skipped(tensor.name, f"block scales of {weight_of[tensor.name]!r}"))
+            skipped.append(_skipped(tensor, f"block scales of {weight_of[tensor.name]!r}"))
         elif tensor.name in scales:
             weights.append(replace(tensor, scale=scales[tensor.name]))
         elif (reason := _why_not(tensor)) is not None:
-            skipped.append(Skipped(tensor.name, reason))
+            skipped.append(_skipped(tensor, reason))
         else:
             weights.append(tensor)
     return Inventory(tuple(weights), tuple(skipped))
@@ -59,6 +59,10 @@ def _fits(packed: StoredTensor, scale: StoredTensor) -> bool:
     *rows, cols = packed.shape
     block = SCALE_BLOCKS[scale.dtype]
     return cols % block == 0 and scale.shape == (*rows, cols // block)
+
+
+def _skipped(tensor: StoredTensor, reason: str) -> Skipped:
+    return Skipped(tensor.name, reason, tensor)
 
 
 def _why_not(tensor: StoredTensor) -> str | None:

@@ -111,6 +111,8 @@ main = RootGroup(
         "fingerprint": Lazy("kinprint.cli.fingerprint:fingerprint", "Sketch a model into a file."),
         "compare": Lazy("kinprint.cli.compare:compare", "Say how a model relates to others."),
         "similar": Lazy("kinprint.cli.similar:similar", "Find a model's relatives in the index."),
+        "rekey": Lazy("kinprint.cli.rekey:rekey", "Write a model under another one's keys."),
+        "perturb": Lazy("kinprint.cli.perturb:perturb", "Write a model's noisy twin."),
         "index": Lazy("kinprint.cli.index:index", "Fill the index and look into it."),
         "serve": Lazy("kinprint.cli.serve:serve", "Answer over HTTP, with a worker beside it."),
         "dump": Lazy("kinprint.cli.dump:dump", "Write the index to one file for others."),
