@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 VOID = {"meta", "link", "img", "br", "hr", "input", "base", "source", "embed"}
 
 
-@dataclass
+@dataclass(eq=False)
 class Element:
     """One start tag with its attributes and all text within it."""
 
@@ -23,7 +23,7 @@ class Element:
         return any(parent.tag == tag for parent in self.parents)
 
 
-@dataclass
+@dataclass(eq=False)
 class Page(HTMLParser):
     """All elements of a page in order.
 

@@ -529,13 +529,32 @@ def _timeline(created: datetime) -> Timeline:
 
     return Timeline(
         order="match_first",
-        reason=f"{ORIGINAL} was seen by this instance before the repo of {COPY} was created.",
+        reason=f"The weights of {ORIGINAL} existed by 2026-06-01 00:00 UTC, before any repo known "
+        f"to hold those of {COPY} was made, on 2026-06-06 00:00 UTC.",
         events=(
-            event(0, "match", "repo_created", True, "The repo appeared on the Hub."),
-            event(4, "match", "commit", False, "First commit of the weights."),
-            event(20, "repo", "published_at", False, "The card says 22 May 2026."),
-            event(30, "match", "first_seen", True, "This instance read exactly these digests."),
-            event(35, "repo", "repo_created", True, "The repo appeared on the Hub."),
+            event(0, "match", "repo_created", True, f"The repo of {ORIGINAL} was made."),
+            event(
+                4,
+                "match",
+                "commit",
+                False,
+                "A commit bears this date, which whoever commits sets: 'Add. All weights.'.",
+            ),
+            event(
+                20,
+                "repo",
+                "published_at",
+                False,
+                "Published at this time, says whoever asked for the comparison.",
+            ),
+            event(
+                30,
+                "match",
+                "first_seen",
+                True,
+                "This instance first read exactly these weights, in whichever repo, and signed so.",
+            ),
+            event(35, "repo", "repo_created", True, f"The repo of {COPY} was made."),
         ),
         hints=(
             DirectionHint(
@@ -555,8 +574,8 @@ def _declarations() -> tuple[Declaration, ...]:
             line=14,
             quote="Omni-Embed was trained from scratch on 2B sentence pairs.",
             code="trained_from_scratch",
-            claim="It was trained from scratch.",
-            measured=f"99.7 % of its parameters match {ORIGINAL}.",
+            claim="Its weights were trained from scratch.",
+            measured=f"{COPY} looks derived from {ORIGINAL}.",
             outcome="contradicts",
         ),
         Declaration(
@@ -565,8 +584,8 @@ def _declarations() -> tuple[Declaration, ...]:
             line=3,
             quote="base_model: acme-research/base-l6",
             code="base_model",
-            claim="It builds on acme-research/base-l6.",
-            measured="Its weights confirm it.",
+            claim="It was made from acme-research/base-l6.",
+            measured="Weights shared with acme-research/base-l6 were measured: derived.",
             outcome="agrees",
         ),
     )

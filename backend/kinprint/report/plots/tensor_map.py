@@ -204,8 +204,8 @@ def _legend(weights: WeightsEvidence, language: Language) -> tuple[LegendEntry, 
                 low=language.integer(low),
                 high=language.integer(each.up_to_bits),
             )
-            shape = "dashed" if each.colour in _DASHES else "fill"
-            entries.append(LegendEntry(each.colour, plain(text), shape))
+            broken = each.colour in _DASHES
+            entries.append(LegendEntry(each.colour, plain(text), "dashed" if broken else "fill"))
         low = each.up_to_bits + 1
     kinds = {cell.standing for cell in (*weights.repo_tensors, *weights.match_tensors)}
     words = {

@@ -74,11 +74,15 @@ def timeline_plot(timeline: Timeline, a: Side, b: Side, language: Language) -> P
 
 
 def _interval(first: Interval, row: int, domain: tuple[datetime, datetime]) -> dict[str, Any]:
+    low, high = first.not_before, first.not_after
+    if low and high and high < low:
+        # The weights were seen before their repo was made, so its age says nothing about theirs.
+        low = None
     return {
         "row": row,
-        "low": _milliseconds(first.not_before or domain[0]),
-        "high": _milliseconds(first.not_after or domain[1]),
-        "opacity": 0.75 if first.not_before and first.not_after else 0.35,
+        "low": _milliseconds(low or domain[0]),
+        "high": _milliseconds(high or domain[1]),
+        "opacity": 0.75 if low and high else 0.35,
     }
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kinprint.lineage.evidence.record import ChangeEvidence, Comparison, TensorChange
     from kinprint.lineage.verdict import Transform
-    from kinprint.report.blocks import Block, Rich, Table
+    from kinprint.report.blocks import Block, Rich, Run, Table
     from kinprint.report.texts.language import Language
 
 _KINDS = {
@@ -124,25 +124,23 @@ def _tensors(changes: Sequence[TensorChange], language: Language) -> Table:
         language.word("σ with 95 % interval"),
         *([language.word("Edge ratio")] if deep else []),
     ]
-    rows = [
-        (
-            name(each.repo_tensor),
-            name(each.match_tensor),
-            language.integer(each.hamming_bits),
-            language.number(each.std),
-            estimate(each.sigma, language),
-            *(
-                ["–" if each.edge_ratio is None else language.number(each.edge_ratio)]
-                if deep
-                else []
-            ),
-        )
-        for each in changes
-    ]
+    rows = [_tensor(each, language, deep=deep) for each in changes]
     caption = language.count(
         "Change of each tensor ({n} tensor)", "Change of each tensor ({n} tensors)", len(changes)
     )
     return table(caption, columns, rows, numeric=range(2, len(columns)))
+
+
+def _tensor(change: TensorChange, language: Language, *, deep: bool) -> tuple[Run, ...]:
+    ratio = "–" if change.edge_ratio is None else language.number(change.edge_ratio)
+    return (
+        name(change.repo_tensor),
+        name(change.match_tensor),
+        language.integer(change.hamming_bits),
+        language.number(change.std),
+        estimate(change.sigma, language),
+        *([ratio] if deep else []),
+    )
 
 
 def transforms_section(comparison: Comparison, language: Language) -> Section:
@@ -180,5 +178,6 @@ def _transforms(transforms: Sequence[Transform], language: Language) -> Table:
 
 def _listed(transform: Transform, language: Language) -> Rich:
     return language.series(
-        (name(key), f" {figure_words(value, language)}") for key, value in transform.figures.items()
+        (name(key), " ", name(value) if isinstance(value, str) else figure_words(value, language))
+        for key, value in transform.figures.items()
     )

@@ -10,7 +10,7 @@ from kinprint.report.plots.timeline import timeline_plot
 from kinprint.report.plots.tree import sound_parents, tree_plot
 from kinprint.report.sections.rows import absent, table
 from kinprint.report.texts.language import N_, name
-from kinprint.report.texts.sentences import said
+from kinprint.report.texts.sentences import is_translated, said
 from kinprint.report.texts.verdict_words import (
     EDGE_WORDS,
     TRANSFORM_WORDS,
@@ -121,8 +121,9 @@ def timeline_section(comparison: Comparison, language: Language) -> Section:
     else:
         order = language.say(_ORDERS[timeline.order], a=name(a), b=name(b))
         blocks.append(Paragraph(order))
-        if language.code == "en":
-            blocks.append(Paragraph(said(timeline.reason, language, (a, b))))
+        reason = said(timeline.reason, language, (a, b))
+        if is_translated(reason):
+            blocks.append(Paragraph(reason))
         plot = timeline_plot(timeline, comparison.a, comparison.b, language)
         if plot is not None:
             blocks.append(plot)

@@ -39,6 +39,7 @@ FINDING_WORDS = {
     "declared_base_not_measured": N_("declared base not found in the weights"),
     "identical_files": N_("identical files"),
     "contradiction": N_("contradiction"),
+    "claimed_source_predates": N_("named source is too old"),
 }
 _MAX_VALUE = 120
 

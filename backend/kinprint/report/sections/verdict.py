@@ -77,7 +77,7 @@ def tone_of(verdict: Verdict) -> Literal["declared", "claim", "quiet"]:
 
 def _paragraphs(comparison: Comparison, language: Language) -> tuple[Rich, ...]:
     verdict = comparison.verdict
-    found = [(language.word(MEANINGS[verdict.relation]),)]
+    found: list[Rich] = [(language.word(MEANINGS[verdict.relation]),)]
     if verdict.reason:
         names = (title_of(comparison.a), title_of(comparison.b), verdict.explained_by or "")
         reason = said(verdict.reason, language, names)
@@ -170,6 +170,9 @@ def _side(side: Side, language: Language) -> tuple[Rich, ...]:
 def interval_words(first: Interval, language: Language) -> Rich:
     """Return an interval in words."""
     after, before = first.not_before, first.not_after
+    if after and before and before < after:
+        # The weights were seen before their repo was made, so its age says nothing about theirs.
+        after = None
     if after and before:
         return language.say(
             "between {after} and {before}", after=language.day(after), before=language.day(before)

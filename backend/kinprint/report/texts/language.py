@@ -6,6 +6,7 @@ places stay apart from the sentence around them, so that no renderer has to look
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cache
@@ -123,6 +124,15 @@ def name(text: str) -> Code:
 def plain(text: Rich) -> str:
     """Return rich text without its structure."""
     return "".join(run if isinstance(run, str) else run.text for run in text)
+
+
+def set_apart(text: str, names: Iterable[str]) -> Rich:
+    """Return a sentence with the names in it set apart from its words."""
+    known = sorted({each for each in names if each}, key=len, reverse=True)
+    if not known:
+        return (text,)
+    parts = re.split("(" + "|".join(re.escape(each) for each in known) + ")", text)
+    return tuple(name(part) if number % 2 else part for number, part in enumerate(parts) if part)
 
 
 @cache

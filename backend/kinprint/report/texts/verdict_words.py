@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kinprint.lineage.verdict import Direction, Relation
-from kinprint.report.texts.language import N_, name
-from kinprint.report.texts.sentences import set_apart
+from kinprint.report.texts.language import N_, name, set_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +100,9 @@ _DECLARED_SOMEHOW = N_(
     "{child} declares {parent}, directly or through its bases, and its weights confirm it."
 )
 
+VERDICT_SENTENCES = (*_SENTENCES.values(), _DERIVED_FROM, _DECLARED, _THROUGH)
+"""What ``lineage/wording.py`` writes."""
+
 DIRECTION_WORDS: Mapping[Direction, str] = {
     Direction.REPO_FROM_MATCH: N_("{a} is the later one"),
     Direction.MATCH_FROM_REPO: N_("{b} is the later one"),
@@ -166,6 +168,9 @@ _FINDING_SENTENCES: Mapping[str, str] = {
     ),
     "identical_files": N_("Weight files of the two are equal byte for byte."),
     "contradiction": N_("A declaration contradicts what was measured."),
+    "claimed_source_predates": N_(
+        "A source that one side names is older than what was found in its place."
+    ),
 }
 
 
