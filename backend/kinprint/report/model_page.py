@@ -77,8 +77,8 @@ def render_model_page(similar: Similar, *, language: LanguageCode, made_at: date
 def _sentence(similar: Similar, language: Language) -> Rich:
     if similar.matches:
         return language.count(
-            "Among the indexed models, {n} shares weights with it.",
-            "Among the indexed models, {n} share weights with it.",
+            "{n} indexed model shares weights with it.",
+            "{n} indexed models share weights with it.",
             len(similar.matches),
         )
     if similar.verdict.relation is Relation.INSUFFICIENT:

@@ -28,6 +28,8 @@ def visible(text: str, limit: int = MAX_SHOWN_CHARACTERS) -> str:
     if len(text) > limit:
         tail = limit // 2
         text = f"{text[: limit - tail - 1]}…{text[-tail:]}"
+    if text.isascii() and text.isprintable():
+        return text
     shown: list[str] = []
     marks = 0
     for character in text:
