@@ -35,7 +35,7 @@ Run = str | Code | Original | Link
 Rich = tuple[Run, ...]
 """Text with names in it."""
 
-Tone = Literal["plain", "muted", "lead"]
+Tone = Literal["plain", "muted"]
 
 
 @dataclass(frozen=True)

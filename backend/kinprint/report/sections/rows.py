@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kinprint.report.blocks import Column, Original, Paragraph, Table
+from kinprint.report.blocks import Column, Paragraph, Table
 from kinprint.report.texts.sentences import said
 
 if TYPE_CHECKING:
@@ -73,8 +73,3 @@ def sigma(value: float, language: Language) -> str:
     """Return σ with its reciprocal, the form in which recipes give it."""
     written = language.number(value, 4)
     return f"{written} ≈ 1/{language.integer(round(1 / value))}" if 0 < value < 1 else written
-
-
-def original(text: str, language: Language) -> Run:
-    """Return a text that is shown in the words of its author."""
-    return text if language.code == "en" else Original(text)

@@ -41,7 +41,6 @@ FINDING_WORDS = {
     "contradiction": N_("contradiction"),
     "claimed_source_predates": N_("named source is too old"),
 }
-_MAX_VALUE = 120
 
 
 def declarations_section(comparison: Comparison, language: Language) -> Section:
