@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ml_dtypes
 import numpy as np
@@ -48,7 +48,7 @@ class MemoryCheckpoint:
 
     def __init__(
         self,
-        arrays: Mapping[str, tuple[NDArray, str] | NDArray],
+        arrays: Mapping[str, tuple[NDArray[Any], str] | NDArray[Any]],
         *,
         files: int = 1,
         repo: str | None = None,

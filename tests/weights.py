@@ -52,7 +52,8 @@ def trained(weights: Weights, strength: float, seed: int = 2, rank: int = 3) -> 
 
 
 def _directions(rng: np.random.Generator, shape: tuple[int, ...], rank: int) -> np.ndarray:
-    return rng.normal(size=(shape[0], rank)) @ rng.normal(size=(rank, shape[1])) / np.sqrt(rank)
+    left, right = rng.normal(size=(shape[0], rank)), rng.normal(size=(rank, shape[1]))
+    return np.asarray(left @ right / np.sqrt(rank))
 
 
 def renamed(weights: Weights) -> Weights:
@@ -70,7 +71,7 @@ def int8(weights: Weights) -> Weights:
 def on_grid(value: np.ndarray, largest: int) -> np.ndarray:
     """Each row rounded to 2·largest + 1 evenly spaced levels."""
     step = np.abs(value).max(axis=1, keepdims=True) / largest
-    return (np.round(value / step) * step).astype(np.float32)
+    return np.asarray(np.round(value / step) * step, np.float32)
 
 
 def pruned(weights: Weights, share: float) -> Weights:

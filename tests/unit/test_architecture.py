@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "backend" / "kinprint"
 ROOMS = (
     "errors", "clock", "settings", "checkpoints", "views", "sketches", "fingerprint", "index",
-    "lineage", "experiment", "service", "cli",
+    "lineage", "experiment", "report", "service", "cli",
 )  # fmt: skip
 GROUND_FLOOR = {"errors", "clock", "settings"}
 VAGUE_NAMES = {"utils", "util", "helpers", "common", "misc", "tools"}

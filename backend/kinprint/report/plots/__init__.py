@@ -1,0 +1,1 @@
+"""Drawings, one module each: data in, a Vega or Vega-Lite specification out."""
