@@ -8,8 +8,8 @@ import pytest
 from demo.cast import SIGMA, foreign_name, original_folder
 
 from kinprint.lineage.compare import compare
-from kinprint.lineage.evidence.layer_transforms import layer_transforms
-from kinprint.lineage.evidence.weights import weights_evidence
+from kinprint.lineage.evidence.weights.layer_transforms import layer_transforms
+from kinprint.lineage.evidence.weights.weights import weights_evidence
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.verdict import Relation
 from real import variants

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinprint.lineage.evidence.counterparts import counterparts
-from kinprint.lineage.evidence.layer_transforms import layer_transforms
-from kinprint.lineage.evidence.layers import layer_stacks, moved_layers
+from kinprint.lineage.evidence.weights.counterparts import counterparts
+from kinprint.lineage.evidence.weights.layer_transforms import layer_transforms
+from kinprint.lineage.evidence.weights.layers import layer_stacks, moved_layers
 from kinprint.lineage.matching import Matching
 from synthetic_fingerprints import flip_bits, synthetic
 

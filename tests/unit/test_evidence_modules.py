@@ -9,8 +9,8 @@ import pytest
 
 import weights as w
 from kinprint.lineage.compare import compare
-from kinprint.lineage.evidence.modules import module_origins
-from kinprint.lineage.evidence.weights import weights_evidence
+from kinprint.lineage.evidence.weights.modules import module_origins
+from kinprint.lineage.evidence.weights.weights import weights_evidence
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.relation import name_of
 from kinprint.lineage.verdict import Relation

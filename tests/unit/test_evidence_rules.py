@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kinprint.lineage.evidence.rules import rename_rules
+from kinprint.lineage.evidence.weights.rules import rename_rules
 from kinprint.lineage.verdict import TensorPair
 
 if TYPE_CHECKING:

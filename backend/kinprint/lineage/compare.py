@@ -6,24 +6,35 @@ from typing import TYPE_CHECKING
 
 from kinprint.lineage.evidence.record import Comparison
 from kinprint.lineage.matching import Matching
-from kinprint.lineage.parentage import declared_direction, declares
+from kinprint.lineage.parentage import declared_direction, declares, descends
 from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.residuals import explains
+from kinprint.lineage.timeline import direction_by_time
 from kinprint.lineage.verdict import Coverage, Interval, Side
+from kinprint.lineage.wording import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kinprint.fingerprint.record import Fingerprint
 
 
-def compare(a: Fingerprint, b: Fingerprint, others: Sequence[Fingerprint] = ()) -> Comparison:
+def compare(
+    a: Fingerprint,
+    b: Fingerprint,
+    others: Sequence[Fingerprint] = (),
+    *,
+    intervals: tuple[Interval, Interval] | None = None,
+    unread: Mapping[str, str] | None = None,
+) -> Comparison:
     """Compare ``a`` with ``b``.
 
     Args:
         a: The revision asked about.
         b: The revision that it may have come from, or the other way round.
         others: Further models, such as a declared base, that may explain what the two share.
+        intervals: When the weights of both existed, where an index knows.
+        unread: Declared bases that could not be read, with the reason.
 
     Example:
         >>> from kinprint import compare, fingerprint_of
@@ -32,37 +43,37 @@ def compare(a: Fingerprint, b: Fingerprint, others: Sequence[Fingerprint] = ()) 
         'suspect holds the same weights as known, up to rounding; only their packaging differs.'
     """
     matching = Matching(a, b)
-    declared = declares(a, b) or declares(b, a)
-    explainer = next((each for each in others if _explains(matching, each)), None)
+    first = intervals or tuple(
+        Interval(not_before=each.origin.created_at, repo_not_before=each.origin.created_at)
+        for each in (a, b)
+    )
+    older = [each for each in others if descends(a, each, others) and descends(b, each, others)]
+    # A base of both explains more than a relative of one: the older ones are asked first.
+    asked = sorted(others, key=lambda each: not any(each is base for base in older))
+    explainer = next((each for each in asked if _explains(matching, each, older)), None)
     circumstances = Circumstances(
         coverage=Coverage(
-            models=1 + len(others), ancestors_unread=_unread([a, b], [a, b, *others])
+            models=1 + len(others), ancestors_unread=_unread([a, b, *others], unread or {})
         ),
-        by_card=declared_direction(a, b),
-        declared=declared,
-        declared_directly=declared,
-        explained_by=None
-        if explainer is None
-        else explainer.origin.repo or explainer.origin.source,
-        explainer_is_older=explainer is not None and _is_base_of_both(explainer, matching),
+        by_time=direction_by_time(*first),
+        by_card=declared_direction(a, b, others),
+        declared=descends(a, b, others) or descends(b, a, others),
+        declared_directly=declares(a, b) or declares(b, a),
+        explained_by=None if explainer is None else name_of(explainer),
+        explainer_is_older=any(explainer is base for base in older),
     )
     verdict = judge(matching, n_revisions=1 + len(others), circumstances=circumstances)
-    return Comparison(a=side(a), b=side(b), verdict=verdict)
+    return Comparison(a=_side(a, first[0]), b=_side(b, first[1]), verdict=verdict)
 
 
-def _explains(matching: Matching, base: Fingerprint) -> bool:
+def _explains(matching: Matching, base: Fingerprint, older: Sequence[Fingerprint]) -> bool:
     with_base = Matching(matching.query, base)
     return with_base.claim(n_revisions=1).holds and explains(
-        matching, with_base, is_older=_is_base_of_both(base, matching)
+        matching, with_base, is_older=any(base is each for each in older)
     )
 
 
-def _is_base_of_both(base: Fingerprint, matching: Matching) -> bool:
-    return declares(matching.query, base) and declares(matching.candidate, base)
-
-
-def side(fingerprint: Fingerprint, first: Interval | None = None) -> Side:
-    """Describe one side; without an index its creation date is the only bound."""
+def _side(fingerprint: Fingerprint, first: Interval) -> Side:
     origin = fingerprint.origin
     return Side(
         source=origin.source,
@@ -70,17 +81,20 @@ def side(fingerprint: Fingerprint, first: Interval | None = None) -> Side:
         revision=origin.revision,
         visibility=origin.visibility,
         declared_bases=origin.declared_bases,
-        first=first or Interval(not_before=origin.created_at),
+        first=first,
     )
 
 
-def _unread(declaring: Sequence[Fingerprint], read: Sequence[Fingerprint]) -> dict[str, str]:
+def _unread(members: Sequence[Fingerprint], why: Mapping[str, str]) -> dict[str, str]:
     known = {
-        name.lower() for each in read for name in (each.origin.repo, *each.origin.aliases) if name
+        name.lower()
+        for each in members
+        for name in (each.origin.repo, *each.origin.aliases)
+        if name
     }
     return {
-        base: "not among the compared models"
-        for each in declaring
+        base: why.get(base, "not among the compared models")
+        for each in members
         for base in each.origin.declared_bases
         if base.lower() not in known
     }

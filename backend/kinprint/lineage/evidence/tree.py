@@ -76,6 +76,12 @@ def _edges(
     members: Sequence[Fingerprint], names: Sequence[str], unread: Sequence[str], verdict: Verdict
 ) -> Iterator[tuple[int, _Edge]]:
     """Yield (child, edge), the more certain edges of a child first."""
+    for child, member in enumerate(members):
+        for parent, other in enumerate(members):
+            if child != parent and declares(member, other):
+                is_pair = {child, parent} == {0, 1}
+                along = verdict if is_pair else _along(members, child, parent)
+                yield child, _edge(parent, along, declared=True)
     if verdict.relation in CLAIMS and verdict.direction is not Direction.UNKNOWN:
         upwards = verdict.direction is Direction.REPO_FROM_MATCH
         child, parent = (0, 1) if upwards else (1, 0)
@@ -85,12 +91,6 @@ def _edges(
         for child in (0, 1):
             declared = declares(members[child], members[base])
             yield child, _edge(base, _along(members, child, base), declared=declared)
-    for child, member in enumerate(members):
-        for parent, other in enumerate(members):
-            if child != parent and declares(member, other):
-                is_pair = {child, parent} == {0, 1}
-                along = verdict if is_pair else _along(members, child, parent)
-                yield child, _edge(parent, along, declared=True)
     first_unread: Mapping[str, int] = {
         name.lower(): len(members) + number for number, name in enumerate(unread)
     }

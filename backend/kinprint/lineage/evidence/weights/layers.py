@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from kinprint.lineage.evidence.keys import MAX_NUMBERS, numbered, quoted
 from kinprint.lineage.evidence.record import LayerStack
+from kinprint.lineage.evidence.weights.keys import MAX_NUMBERS, numbered, quoted
 from kinprint.lineage.thresholds import LAYER_SHARE
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kinprint.fingerprint.record import Fingerprint
-    from kinprint.lineage.evidence.counterparts import Counterpart
+    from kinprint.lineage.evidence.weights.counterparts import Counterpart
     from kinprint.lineage.matching import Matching
 
 _MIN_LAYERS = 3

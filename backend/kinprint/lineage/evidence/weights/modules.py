@@ -16,9 +16,9 @@ import numpy as np
 from kinprint.lineage.change import change_of
 from kinprint.lineage.claim import claim
 from kinprint.lineage.differences import differences
-from kinprint.lineage.evidence.counterparts import counterparts
-from kinprint.lineage.evidence.keys import ROOT, KeyTree
 from kinprint.lineage.evidence.record import ModuleOrigin
+from kinprint.lineage.evidence.weights.counterparts import counterparts
+from kinprint.lineage.evidence.weights.keys import ROOT, KeyTree
 from kinprint.lineage.matching import view_groups
 from kinprint.lineage.relation import name_of
 from kinprint.lineage.thresholds import MIN_GROUPS_FOR

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from kinprint.lineage.evidence.counterparts import Counterpart, counterparts
-from kinprint.lineage.evidence.layers import layer_stacks
-from kinprint.lineage.evidence.modules import module_origins
 from kinprint.lineage.evidence.record import TensorCell, WeightsEvidence
-from kinprint.lineage.evidence.rules import rename_rules
+from kinprint.lineage.evidence.weights.counterparts import Counterpart, counterparts
+from kinprint.lineage.evidence.weights.layers import layer_stacks
+from kinprint.lineage.evidence.weights.modules import module_origins
+from kinprint.lineage.evidence.weights.rules import rename_rules
 from kinprint.lineage.rename_map import label
 from kinprint.lineage.verdict import Relation
 

@@ -16,8 +16,14 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kinprint.lineage.evidence.keys import MAX_NUMBERS, ROOT, KeyTree, quoted, without_digits
 from kinprint.lineage.evidence.record import RenameRule
+from kinprint.lineage.evidence.weights.keys import (
+    MAX_NUMBERS,
+    ROOT,
+    KeyTree,
+    quoted,
+    without_digits,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

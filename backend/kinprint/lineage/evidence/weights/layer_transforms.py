@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from kinprint.lineage.evidence.layers import layer_tally, moved_layers
+from kinprint.lineage.evidence.weights.layers import layer_tally, moved_layers
 from kinprint.lineage.rename_map import label
 from kinprint.lineage.verdict import Transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from kinprint.lineage.evidence.layers import Layer
     from kinprint.lineage.evidence.record import LayerStack
+    from kinprint.lineage.evidence.weights.layers import Layer
     from kinprint.lineage.matching import Matching
 
 

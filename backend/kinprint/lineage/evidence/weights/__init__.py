@@ -1,0 +1,1 @@
+"""Which tensors are which: rules, layers, modules."""

@@ -1,0 +1,222 @@
+"""A comparison with everything it rests on: the verdict, then section by section its evidence."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kinprint.fingerprint.file import digest_of
+from kinprint.lineage.change import change_of
+from kinprint.lineage.compare import compare
+from kinprint.lineage.differences import differences
+from kinprint.lineage.evidence.change.deep_change import change_evidence_deep
+from kinprint.lineage.evidence.change.sketch_change import change_evidence
+from kinprint.lineage.evidence.config.comparison import config_comparison
+from kinprint.lineage.evidence.declared.declarations import declared
+from kinprint.lineage.evidence.declared.parties import KnownSource, party_of
+from kinprint.lineage.evidence.direction import direction_hints
+from kinprint.lineage.evidence.record import Comparison, Evidence, Reproduction
+from kinprint.lineage.evidence.timeline import timeline
+from kinprint.lineage.evidence.tree import lineage_tree
+from kinprint.lineage.evidence.weights.layer_transforms import layer_transforms
+from kinprint.lineage.evidence.weights.weights import weights_evidence
+from kinprint.lineage.matching import Matching
+from kinprint.lineage.merges.evidence import merge_evidence, merged_transform
+from kinprint.lineage.relation import Circumstances, judge
+from kinprint.lineage.verdict import CLAIMS, Coverage, Interval, Relation
+from kinprint.lineage.wording import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kinprint.checkpoints.documents import Documents
+    from kinprint.fingerprint.deep import DeepReading
+    from kinprint.fingerprint.record import Fingerprint
+    from kinprint.lineage.evidence.record import (
+        ChangeEvidence,
+        ConfigComparison,
+        MergeEvidence,
+        TimelineEvent,
+    )
+    from kinprint.lineage.verdict import Verdict
+
+_VERSIONS = ("kinprint", "numpy", "scipy", "safetensors", "huggingface_hub")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is known of two models beside their weights; each part may be missing.
+
+    Attributes:
+        documents: Config and card of the repo and of the match.
+        intervals: When the weights of both existed.
+        events: Dated events of either, for the timeline.
+        deep: Cells of both that were read again.
+        unread: Declared bases that could not be read, with the reason.
+        missing: Sections that cannot be made, with the reason.
+    """
+
+    documents: tuple[Documents, Documents] | None = None
+    intervals: tuple[Interval, Interval] | None = None
+    events: tuple[TimelineEvent, ...] = ()
+    deep: DeepReading | None = None
+    unread: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+def explain(
+    a: Fingerprint, b: Fingerprint, others: Sequence[Fingerprint] = (), beside: Beside | None = None
+) -> Comparison:
+    """Compare ``a`` with ``b`` and lay out what the verdict rests on.
+
+    Args:
+        a: The revision asked about (``repo`` in the evidence).
+        b: The other one (``match``).
+        others: Further models that were read: declared ancestors, possible parents of a merge.
+        beside: What is known beside the weights.
+    """
+    beside = beside or Beside()
+    comparison = compare(a, b, others, intervals=beside.intervals, unread=beside.unread)
+    verdict = comparison.verdict
+    matching = Matching(a, b)
+    with_others = [(name_of(each), Matching(a, each)) for each in others]
+    merge = _merge(matching, [each for _, each in with_others], verdict)
+    weights = weights_evidence(matching, verdict.rename_map, with_others, relation=verdict.relation)
+    extra = list(layer_transforms(weights.stacks, matching)) if verdict.rename_map else []
+    if merge is not None:
+        extra.append(merged_transform(merge))
+    verdict = verdict.model_copy(update={"transforms": (*verdict.transforms, *extra)})
+    missing = dict(beside.missing)
+    declarations = ()
+    if beside.documents is None:
+        missing.setdefault("declarations", "The cards were not read.")
+    else:
+        parties = [
+            party_of(side, fingerprint, documents, interval)
+            for side, fingerprint, documents, interval in zip(
+                ("repo", "match"),
+                (a, b),
+                beside.documents,
+                beside.intervals or (None, None),
+                strict=True,
+            )
+        ]
+        found = declared(*parties, verdict, _sources(a, b, others))
+        declarations = found.declarations
+        verdict = verdict.model_copy(
+            update={"findings": tuple(dict.fromkeys((*verdict.findings, *found.findings)))}
+        )
+        missing |= found.unread
+    config = _config(beside, missing)
+    base = next((each for _, each in with_others if _is_base(each, verdict)), None)
+    return comparison.model_copy(
+        update={
+            "verdict": verdict,
+            "evidence": Evidence(
+                weights=weights,
+                change=_change(matching, verdict, beside.deep),
+                merge=merge,
+                tree=lineage_tree(a, b, others, verdict),
+                timeline=timeline(
+                    comparison.a.first,
+                    comparison.b.first,
+                    names=(name_of(a), name_of(b)),
+                    events=beside.events,
+                    hints=direction_hints(matching, base) if verdict.rename_map else (),
+                ),
+                declarations=declarations,
+                config=config,
+                reproduction=_reproduction(a, b, others, deep=beside.deep is not None),
+                missing=missing,
+            ),
+        }
+    )
+
+
+def _merge(
+    matching: Matching, others: Sequence[Matching], verdict: Verdict
+) -> MergeEvidence | None:
+    if verdict.relation not in CLAIMS or not others:
+        return None
+    kin = [each for each in (matching, *others) if each.claim(n_revisions=len(others) + 1).holds]
+    base = next((each for each in others if _is_base(each, verdict) and each in kin), None)
+    return merge_evidence(matching.query, kin, base)
+
+
+def _is_base(each: Matching, verdict: Verdict) -> bool:
+    return verdict.explained_by is not None and name_of(each.candidate) == verdict.explained_by
+
+
+def _change(
+    matching: Matching, verdict: Verdict, deep: DeepReading | None
+) -> ChangeEvidence | None:
+    if not verdict.rename_map:
+        return None
+    query, candidate = matching.query, matching.candidate
+    found = differences(query, candidate, matching.accepted)
+    direction = verdict.direction
+    if deep is not None:
+        return change_evidence_deep(query, candidate, found, deep, direction=direction)
+    change = change_of(query, candidate, found, direction=direction)
+    return change_evidence(query, candidate, found, change, direction=direction)
+
+
+def _config(beside: Beside, missing: dict[str, str]) -> ConfigComparison | None:
+    if beside.documents is None:
+        missing.setdefault("config", "No config.json was read.")
+        return None
+    mine, theirs = (each.config for each in beside.documents)
+    if mine is None or theirs is None:
+        reasons = [each.config_reason for each in beside.documents if each.config is None]
+        missing["config"] = "; ".join(dict.fromkeys(reason or "missing" for reason in reasons))
+        return None
+    return config_comparison(mine, theirs)
+
+
+def _sources(
+    a: Fingerprint, b: Fingerprint, others: Sequence[Fingerprint]
+) -> tuple[KnownSource, ...]:
+    """The further models, as what statements may name."""
+    return tuple(
+        KnownSource(
+            names=tuple(name for name in (each.origin.repo, *each.origin.aliases) if name)
+            or (name_of(each),),
+            relation_to={"repo": _relation(a, each), "match": _relation(b, each)},
+            first=Interval(not_before=each.origin.created_at),
+        )
+        for each in others
+    )
+
+
+def _relation(a: Fingerprint, b: Fingerprint) -> Relation:
+    circumstances = Circumstances(coverage=Coverage(models=1))
+    return judge(Matching(a, b), n_revisions=1, circumstances=circumstances).relation
+
+
+def _reproduction(
+    a: Fingerprint, b: Fingerprint, others: Sequence[Fingerprint], *, deep: bool
+) -> Reproduction:
+    sources = [_source(each) for each in (a, b, *others)]
+    command = ["kinprint", "compare", *sources, *(["--deep"] if deep else [])]
+    return Reproduction(
+        commands=(
+            shlex.join(command),
+            shlex.join(["kinprint", "rekey", sources[0], "--like", sources[1], "-o", "rekeyed"]),
+        ),
+        sketch_name=a.sketch_name,
+        digests={"repo": digest_of(a), "match": digest_of(b)},
+        versions={
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in _VERSIONS},
+        },
+    )
+
+
+def _source(fingerprint: Fingerprint) -> str:
+    origin = fingerprint.origin
+    if origin.repo is None:
+        return origin.source
+    return f"{origin.repo}@{origin.revision}" if origin.revision else origin.repo
