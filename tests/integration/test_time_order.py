@@ -14,7 +14,7 @@ from kinprint.checkpoints.history import history_of
 from kinprint.checkpoints.hub_client import hub_client
 from kinprint.index.timestamps import statement_of, verified
 from kinprint.index.witnesses import weight_sets
-from kinprint.lineage.evidence.timeline import noted, seen, timeline
+from kinprint.lineage.evidence.time.timeline import noted, seen, timeline
 from kinprint.lineage.similar import similar
 from kinprint.lineage.verdict import Direction
 from kinprint.service.instance import Instance

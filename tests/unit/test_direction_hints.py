@@ -8,7 +8,7 @@ import pytest
 
 import weights as w
 from kinprint.lineage.compare import compare
-from kinprint.lineage.evidence.direction import (
+from kinprint.lineage.evidence.time.direction import (
     added_modules,
     direction_hints,
     residual_norms,

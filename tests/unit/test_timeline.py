@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kinprint.checkpoints.history import History, Note
 from kinprint.index.witnesses import Witness
 from kinprint.lineage.evidence.record import TimelineEvent
-from kinprint.lineage.evidence.timeline import noted, published, seen, timeline
+from kinprint.lineage.evidence.time.timeline import noted, published, seen, timeline
 from kinprint.lineage.timeline import direction_by_time
 from kinprint.lineage.verdict import Direction, Interval
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kinprint.errors import MissingError
 from kinprint.lineage.verdict import CLAIMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pydantic import BaseModel
 
@@ -35,6 +37,18 @@ def print_json(document: BaseModel | dict[str, Any]) -> None:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         click.echo(document.model_dump_json(indent=2))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report.
+
+    Raises:
+        MissingError: The folder does not exist or cannot be written to.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MissingError(f"Cannot write {str(path)!r}: {error.strerror}") from None
 
 
 def leave(relations: Iterable[Relation], *, by_claim: bool) -> None:

@@ -17,9 +17,9 @@ from kinprint.lineage.evidence.change.sketch_change import change_evidence
 from kinprint.lineage.evidence.config.comparison import config_comparison
 from kinprint.lineage.evidence.declared.declarations import declared
 from kinprint.lineage.evidence.declared.parties import KnownSource, party_of
-from kinprint.lineage.evidence.direction import direction_hints
 from kinprint.lineage.evidence.record import Comparison, Evidence, Reproduction
-from kinprint.lineage.evidence.timeline import timeline
+from kinprint.lineage.evidence.time.direction import direction_hints
+from kinprint.lineage.evidence.time.timeline import timeline
 from kinprint.lineage.evidence.tree import lineage_tree
 from kinprint.lineage.evidence.weights.layer_transforms import layer_transforms
 from kinprint.lineage.evidence.weights.weights import weights_evidence

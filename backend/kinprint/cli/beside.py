@@ -1,0 +1,130 @@
+"""What `kinprint compare` reads beside the weights: declared ancestors, texts, history, cells."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from kinprint.checkpoints.documents import Document, Documents, documents_of
+from kinprint.checkpoints.open import open_checkpoint
+from kinprint.checkpoints.source import FingerprintSource, HubSource, parse_source, validate_repo_id
+from kinprint.cli.progress import fingerprint_with_bar, reading_bar
+from kinprint.errors import HubTimeoutError, KinprintError, UsageError
+from kinprint.fingerprint.deep import read_deep
+from kinprint.lineage.evidence.time.timeline import noted, published
+from kinprint.lineage.matching import Matching
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from kinprint.fingerprint.deep import DeepReading
+    from kinprint.fingerprint.record import Fingerprint
+    from kinprint.lineage.evidence.record import SideName, TimelineEvent
+
+ANCESTORS = 8
+"""Declared bases read for one comparison; honest chains are a handful long."""
+
+NO_TEXTS = "a fingerprint file holds no texts"
+
+
+def read_ancestors(
+    read: Sequence[Fingerprint], *, quiet: bool
+) -> tuple[list[Fingerprint], dict[str, str]]:
+    """Read the bases that models declare, transitively; nothing is stored.
+
+    Args:
+        read: The models that were named.
+        quiet: Draw no bars.
+
+    Returns:
+        The further fingerprints, and why the others could not be read.
+    """
+    found: list[Fingerprint] = []
+    unread: dict[str, str] = {}
+    known = {
+        name.lower() for each in read for name in (each.origin.repo, *each.origin.aliases) if name
+    }
+    waiting = [base for each in read for base in each.origin.declared_bases]
+    hub_is_down = False
+    while waiting:
+        base = waiting.pop(0)
+        if base.lower() in known:
+            continue
+        known.add(base.lower())
+        if hub_is_down or len(found) == ANCESTORS:
+            unread[base] = "the Hub did not answer" if hub_is_down else "further bases are not read"
+            continue
+        try:
+            # A card may name anything; only a repo of the Hub is ever opened.
+            fingerprint = fingerprint_with_bar(_hub_id(base), quiet=quiet)
+        except KinprintError as error:
+            unread[base] = error.message
+            hub_is_down = isinstance(error, HubTimeoutError)
+            continue
+        found.append(fingerprint)
+        waiting += fingerprint.origin.declared_bases
+    return found, unread
+
+
+def _hub_id(base: str) -> str:
+    source = parse_source(validate_repo_id(base))
+    if not isinstance(source, HubSource):
+        raise UsageError(f"{base!r} is a path here, and so not read as a repo")
+    return base
+
+
+def read_texts(source: str) -> Documents:
+    """Read config and card of what the user named; a fingerprint file has none."""
+    parsed = parse_source(source)
+    if isinstance(parsed, FingerprintSource):
+        nothing = Document(reason=NO_TEXTS)
+        return Documents(nothing, nothing)
+    return documents_of(parsed)
+
+
+def read_events(
+    sides: Mapping[SideName, Fingerprint], published_at: Mapping[SideName, datetime]
+) -> tuple[TimelineEvent, ...]:
+    """Return what is dated of both sides: the Hub's history, and what the user says.
+
+    Args:
+        sides: Both fingerprints.
+        published_at: ``--published-at``.
+    """
+    events: list[TimelineEvent] = [published(side, at) for side, at in published_at.items()]
+    for side, fingerprint in sides.items():
+        origin = fingerprint.origin
+        if origin.repo is not None and origin.revision is not None:
+            # The Hub's client is slow to import, and not needed for local files.
+            from kinprint.checkpoints.history import history_of
+            from kinprint.checkpoints.hub_client import hub_client
+
+            events += noted(side, history_of(hub_client(), origin.repo, origin.revision))
+    return tuple(events)
+
+
+def read_cells_again(
+    a: str, mine: Fingerprint, b: str, theirs: Fingerprint, *, quiet: bool
+) -> DeepReading:
+    """Read 64 rows of both sides again (``--deep``).
+
+    Raises:
+        UsageError: One of them is a fingerprint file, which holds no weights.
+        KinprintError: They cannot be read.
+    """
+    parsed = [parse_source(source) for source in (a, b)]
+    for source, each in zip((a, b), parsed, strict=True):
+        if isinstance(each, FingerprintSource):
+            raise UsageError(
+                f"--deep needs the weights, and {source!r} is a fingerprint",
+                hint="Name the model's folder or repo instead.",
+            )
+    first, second = (each for each in parsed if not isinstance(each, FingerprintSource))
+    with (
+        closing(open_checkpoint(first)) as one,
+        closing(open_checkpoint(second)) as other,
+        reading_bar("64 rows of both", quiet=quiet) as on_bytes,
+    ):
+        pairs = Matching(mine, theirs).accepted
+        return read_deep(one, mine, other, theirs, pairs, progress=on_bytes)

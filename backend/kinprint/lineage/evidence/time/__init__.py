@@ -1,0 +1,1 @@
+"""When the weights of both sides existed, and what the weights themselves suggest."""
