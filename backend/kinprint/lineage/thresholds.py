@@ -117,3 +117,15 @@ sds of their difference. Simulated: no twin of correlation 0.3 to 0.5 in 200,000
 
 SMALL_INDEX_MODELS = 50
 """Below this many models "nothing found" says little; answers then name `index bootstrap`."""
+
+MERGE_UNEXPLAINED = 0.02
+"""Share of the best single model's excess that a mixture may leave, upper confidence limit."""
+
+MERGE_PIVOT_FACTOR = 4.0
+MERGE_SDS = 4.0
+MERGE_DISTINCT_FACTOR = 4.0
+MERGE_CURVE_TOLERANCE = 0.3
+MERGE_WHOLE_SHARE = 0.95
+MERGE_CENTRED_NULL = {16: (-0.0855, 0.9904), 8: (-0.1971, 0.9815)}
+MERGE_MAX_COEFFICIENT = 2.0
+MERGE_SHAPE_REPEATS = 4
