@@ -172,7 +172,7 @@ def _recipes(folders: Mapping[str, Path], dtype: str) -> list[Recipe]:
         return label, weighted(method, shares, **more), dict(shares)
 
     def slerp(t: object, label: str, true: Mapping[str, float]) -> Recipe:
-        config = {
+        config: dict[str, object] = {
             "merge_method": "slerp",
             "dtype": dtype,
             "base_model": str(folders["s1"]),

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.matching import Matching
 
+_LEAST_VARIANCE = 1e-60
+_LEAST_FLOOR = 1e-12
+"""Nothing is divided by zero; a sketch of int16 is never exact to 1e-12 of the weights."""
+
 
 @dataclass(frozen=True)
 class Aligned:
@@ -30,7 +34,6 @@ class Aligned:
         mine: float64 (B, 256), the query's sketches, in units of the weights.
         theirs: float64 (P, B, 256), the partners'; zero where a model has none.
         present: bool (P, B), whether the model has a partner.
-        same_bytes: bool (P, B), the partner's stored bytes are the query's.
         cells: float64 (B,), independent numbers in a centred sketch, k·(r − 1).
         floor: float64 (B,), variance that rounding the query, and storing its sketch and a
             partner's, leaves in a sketch entry however exact the mixture is.
@@ -43,7 +46,6 @@ class Aligned:
     mine: NDArray[np.float64]
     theirs: NDArray[np.float64]
     present: NDArray[np.bool_]
-    same_bytes: NDArray[np.bool_]
     cells: NDArray[np.float64]
     floor: NDArray[np.float64]
     variance: NDArray[np.float64]
@@ -61,7 +63,6 @@ class Aligned:
             mine=self.mine[b],
             theirs=self.theirs[np.ix_(p, b)],
             present=self.present[np.ix_(p, b)],
-            same_bytes=self.same_bytes[np.ix_(p, b)],
             cells=self.cells[b],
             floor=self.floor[b],
             variance=self.variance[b],
@@ -84,7 +85,7 @@ def align(matchings: Sequence[Matching], names: Sequence[str], *, most_blocks: i
     own = _flat_sketches(query, blocks)
     shape = (len(matchings), len(blocks))
     theirs, present = np.zeros((*shape, 256)), np.zeros(shape, bool)
-    same_bytes, storage = np.zeros(shape, bool), np.zeros(shape)
+    storage = np.zeros(shape)
     for row, matching in enumerate(matchings):
         found = [(i, j) for i, j in _partners(matching) if i in place]
         if not found:
@@ -96,12 +97,11 @@ def align(matchings: Sequence[Matching], names: Sequence[str], *, most_blocks: i
         negated = (partners * own[places]).sum(axis=1, keepdims=True) < 0
         theirs[row, places] = np.where(negated, -partners, partners)
         present[row, places] = True
-        same_bytes[row, places] = (query.blocks.digest[mine] == candidate.blocks.digest[other]).all(
-            axis=1
-        )
         storage[row, places] = candidate.blocks.step[other].astype(np.float64) ** 2 / 12
     rows = np.minimum(query.blocks.rows[blocks], 16)
+    variance = np.maximum(query.blocks.std[blocks].astype(np.float64) ** 2, _LEAST_VARIANCE)
     own_storage = query.blocks.step[blocks].astype(np.float64) ** 2 / 12
+    floor = query.blocks.rounding[blocks] + own_storage + storage.max(axis=0)
     return Aligned(
         query=query,
         names=tuple(names),
@@ -109,10 +109,9 @@ def align(matchings: Sequence[Matching], names: Sequence[str], *, most_blocks: i
         mine=own,
         theirs=theirs,
         present=present,
-        same_bytes=same_bytes,
         cells=(256 // rows * (rows - 1)).astype(np.float64),
-        floor=query.blocks.rounding[blocks] + own_storage + storage.max(axis=0),
-        variance=np.maximum(query.blocks.std[blocks].astype(np.float64) ** 2, 1e-60),
+        floor=np.maximum(floor, _LEAST_FLOOR * variance),
+        variance=variance,
     )
 
 
@@ -132,10 +131,10 @@ def _partners(matching: Matching) -> Iterator[tuple[int, int]]:
     paired = {pair.query for pair in matching.accepted}
     for pair in matching.accepted:
         yield from pair.blocks
-    places: dict[tuple[int, int, int, int], int] = {}
-    columns = matching.candidate.blocks
-    for block in range(len(columns.view)):
-        places[_key(matching.candidate, block)] = block
+    places = {
+        _key(matching.candidate, partner): partner
+        for partner in range(len(matching.candidate.blocks.view))
+    }
     comparable = matching.bits != NOT_COMPARABLE
     for row, view in enumerate(matching.query_views):
         if int(view) in paired or not comparable[row].any():
@@ -146,11 +145,10 @@ def _partners(matching: Matching) -> Iterator[tuple[int, int]]:
         if ln_e[nearest] <= np.log(comparable[row].sum()):
             continue
         candidate_view = int(matching.candidate_views[nearest])
-        for block in np.flatnonzero(matching.query.blocks.view == view):
-            _, *shape = _key(matching.query, int(block))
-            partner = places.get((candidate_view, shape[0], shape[1], shape[2]))
+        for block in np.flatnonzero(matching.query.blocks.view == view).tolist():
+            partner = places.get((candidate_view, *_key(matching.query, block)[1:]))
             if partner is not None:
-                yield int(block), partner
+                yield block, partner
 
 
 def _key(fingerprint: Fingerprint, block: int) -> tuple[int, int, int, int]:

@@ -68,6 +68,7 @@ def merge_evidence(
         parents=parents,
         modules=(_whole(found), *_modules(found)),
         sentence=_sentence(found, known_base),
+        tensors=tuple(dict.fromkeys(_names(found))),
     )
 
 
@@ -85,7 +86,9 @@ def merged_transform(evidence: MergeEvidence) -> Transform:
     if evidence.base is not None:
         figures["base"] = evidence.base
     figures["unexplained"] = whole.unexplained
-    return Transform(name="merged", summary=evidence.sentence, figures=figures)
+    return Transform(
+        name="merged", summary=evidence.sentence, figures=figures, tensors=evidence.tensors
+    )
 
 
 def _mixture(query: Fingerprint, kin: Sequence[Matching], base: Matching | None) -> Mixture | None:
@@ -97,6 +100,8 @@ def _mixture(query: Fingerprint, kin: Sequence[Matching], base: Matching | None)
     number = None if base is None else [_key(each) for each in models].index(_key(base))
     names = [name_of(each.candidate) for each in models]
     found = select(align(models, names, most_blocks=SELECTION_BLOCKS), base=number)
+    if found is None:
+        return None
     chosen = sorted({*found.members, found.nearest})
     place = {row: number for number, row in enumerate(chosen)}
     return mixture_of(
@@ -137,9 +142,8 @@ def _whole(found: Mixture) -> ModuleMixture:
 
 def _modules(found: Mixture) -> tuple[ModuleMixture, ...]:
     places: dict[str, list[int]] = {}
-    for place, block in enumerate(found.aligned.blocks):
-        view = found.aligned.query.views[found.aligned.query.blocks.view[block]]
-        places.setdefault(_module_of(view.name), []).append(place)
+    for place, name in enumerate(_names(found)):
+        places.setdefault(_module_of(name), []).append(place)
     modules = []
     for name, rows in list(places.items())[:MAX_MODULES]:
         some = found.aligned.keep(blocks=np.array(rows))
@@ -159,6 +163,12 @@ def _modules(found: Mixture) -> tuple[ModuleMixture, ...]:
             )
         )
     return tuple(modules)
+
+
+def _names(found: Mixture) -> list[str]:
+    """Name of the tensor that each block is from."""
+    query = found.aligned.query
+    return [query.views[view].name for view in query.blocks.view[found.aligned.blocks]]
 
 
 def _module_of(name: str) -> str:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import t as student
 
 from kinprint.lineage.differences import top_share_z
-from kinprint.lineage.thresholds import MERGE_CENTRED_NULL, MERGE_PIVOT_FACTOR
+from kinprint.lineage.thresholds import LOSSLESS_FACTOR, MERGE_CENTRED_NULL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +121,7 @@ def orthonormal(
         for unit in basis:
             left = left - (left * unit).sum(axis=-1, keepdims=True) * unit
     square = (left**2).sum(axis=-1)
-    found = square > MERGE_PIVOT_FACTOR * aligned.floor * aligned.cells
+    found = square > LOSSLESS_FACTOR * aligned.floor * aligned.cells
     scale = np.where(found, np.sqrt(np.where(found, square, 1.0)), np.inf)
     return left / scale[..., None], found
 
@@ -152,6 +153,8 @@ def fit(aligned: Aligned, *, affine: bool, robust: bool = False) -> Fit:
     if robust and blocks > len(solution) + 1:
         scores = np.einsum("pbc,bc->pb", weighted, residual)
         between = inverse @ (scores @ scores.T) @ inverse * blocks / (blocks - len(solution))
+        # Few blocks tell their spread badly: Student's interval, at the width of a normal one.
+        between *= (student.ppf(0.975, blocks - len(solution)) / Z_95) ** 2
         covariance = between if np.trace(between) > np.trace(covariance) else covariance
     # Columns were (first, p − first …): turn their coefficients into those of the models.
     turn = np.zeros((models, len(solution)))

@@ -43,16 +43,21 @@ class Selection:
     nearest: int
 
 
-def select(aligned: Aligned, *, base: int | None) -> Selection:
+def select(aligned: Aligned, *, base: int | None) -> Selection | None:
     """Find the few models that explain the query's blocks.
 
     Args:
         aligned: All candidates, in an order that does not depend on how they were listed.
         base: Index of the base among them, if it is known.
+
+    Returns:
+        None where one model explains the query as well as several do, or none explains anything.
     """
     chosen = pursue(aligned)
-    members = outermost(aligned, eliminate(aligned, chosen), base=base)
-    return Selection(members, chosen[0])
+    members = eliminate(aligned, chosen)
+    if len(members) < 2:
+        return None
+    return Selection(outermost(aligned, members, base=base), chosen[0])
 
 
 def pursue(aligned: Aligned) -> tuple[int, ...]:
@@ -136,9 +141,10 @@ def _swaps(aligned: Aligned, kept: Sequence[int], base: int | None) -> Iterator[
         down = [place for place in parents if its.coefficients[place] < -errors[place]]
         if len(up) == 1 and down:
             outer = [*kept[: up[0]], int(other), *kept[up[0] + 1 :]]
-            if _explains_as_well(aligned, outer, kept) and (
-                fit(aligned.keep(outer), affine=True).coefficients[parents] > 0
-            ).all():
+            if (
+                _explains_as_well(aligned, outer, kept)
+                and (fit(aligned.keep(outer), affine=True).coefficients[parents] > 0).all()
+            ):
                 yield up[0], int(other)
 
 
