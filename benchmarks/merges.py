@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import tempfile
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,14 +28,18 @@ from kinprint.checkpoints.local import LocalCheckpoint
 from kinprint.checkpoints.tensors import Visibility
 from kinprint.fingerprint.take import take
 from kinprint.index.store import Index
+from kinprint.lineage.matching import Matching
+from kinprint.lineage.merges.alignment import align
 from kinprint.lineage.merges.evidence import MAX_KIN, merge_evidence
+from kinprint.lineage.merges.mixture import block_residuals, excess, structure_z
 from kinprint.lineage.merges.parents import merge_parents
+from kinprint.lineage.merges.selection import left_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kinprint.fingerprint.record import Fingerprint
-    from kinprint.lineage.evidence.record import MergeEvidence
+    from kinprint.lineage.evidence.record import Estimate, MergeEvidence
 
 ENVIRONMENT = Path(__file__).resolve().parent.parent / ".data" / "mergekit"
 REQUIREMENTS = ("mergekit==0.1.5", "accelerate==1.15.0", "peft==0.21.2", "immutables==0.21")
@@ -54,8 +58,25 @@ LAYERS = 6
 SIBLINGS = 6
 BASE_STEPS, CHILD_STEPS, CHECKPOINT_EVERY = 300, 100, 25
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
-Recipe = tuple[str, dict[str, object], dict[str, float] | None]
-"""Label, mergekit's configuration, and the true coefficients; None where there are none."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a recipe mixes.
+
+    Attributes:
+        shares: Coefficient of each parent in the whole model.
+        by_layer: Coefficient of the first parent in each layer, where it is another in each.
+        has_shares: The coefficients of the whole model are defined.
+    """
+
+    shares: dict[str, float]
+    by_layer: tuple[float, ...] = ()
+    has_shares: bool = True
+
+
+Recipe = tuple[str, dict[str, object], Truth | None]
+"""Label, mergekit's configuration, and the truth; None where nothing should be claimed."""
 
 
 def main() -> None:
@@ -69,6 +90,8 @@ def main() -> None:
             folders = _save(models, Path(temporary), dtype)
             made = _merge(_recipes(folders, dtype), Path(temporary))
             rows = list(_found(folders, made, Path(temporary)))
+            spared = list(_spared(folders, made, Path(temporary)))
+            chains = list(_chains(folders))
         print_table(
             f"mergekit's recipes in {dtype}, {len(models)} models in the index",
             (
@@ -82,6 +105,16 @@ def main() -> None:
                 "in interval",
             ),
             rows,
+        )
+        print_table(
+            f"What was trained, not mixed, in {dtype}, with all merges in the index undeclared",
+            ("model", "candidates", "base not known", "base known"),
+            spared,
+        )
+        print_table(
+            f"Share that a chain's neighbours leave of the nearer one's, in {dtype}",
+            ("middle", "between", "left", "z of what is left"),
+            chains,
         )
 
 
@@ -169,9 +202,9 @@ def _recipes(folders: Mapping[str, Path], dtype: str) -> list[Recipe]:
         }
 
     def mixed(method: str, shares: Mapping[str, float], label: str, **more: object) -> Recipe:
-        return label, weighted(method, shares, **more), dict(shares)
+        return label, weighted(method, shares, **more), Truth(dict(shares))
 
-    def slerp(t: object, label: str, true: Mapping[str, float]) -> Recipe:
+    def slerp(t: object, label: str, true: Truth) -> Recipe:
         config: dict[str, object] = {
             "merge_method": "slerp",
             "dtype": dtype,
@@ -179,7 +212,7 @@ def _recipes(folders: Mapping[str, Path], dtype: str) -> list[Recipe]:
             "models": [{"model": str(folders["s1"])}, {"model": str(folders["s2"])}],
             "parameters": {"t": t},
         }
-        return label, config, dict(true)
+        return label, config, true
 
     def stack(*slices: tuple[str, int, int]) -> dict[str, object]:
         return {
@@ -205,23 +238,24 @@ def _recipes(folders: Mapping[str, Path], dtype: str) -> list[Recipe]:
         {"value": 0.5},
     ]
     dense = {"s1": 0.5, "s3": 0.5}
+    rising = tuple(layer / (LAYERS - 1) for layer in range(LAYERS))
     return [
         mixed("linear", {"s0": 0.6, "s1": 0.4}, "linear, 2"),
         mixed("linear", even, "linear, 2, even"),
         mixed("linear", {"s3": 0.9, "s5": 0.1}, "linear, 2, uneven"),
         mixed("linear", three, "linear, 3"),
         mixed("linear", five, "linear, 5"),
-        ("linear, 2, by layer", gradient, {"s1": 0.5, "s3": 0.5}),
+        ("linear, 2, by layer", gradient, Truth(dense, by_layer=rising)),
         mixed("task_arithmetic", {"s0": 0.7, "s3": 0.5}, "task arithmetic, 2", base_model=base),
         mixed("task_arithmetic", {"s1": 1.0, "s2": 1.0}, "task arithmetic, sum", base_model=base),
         mixed("task_arithmetic", three, "task arithmetic, 3", base_model=base),
-        slerp(0.3, "slerp", {"s1": 0.7, "s2": 0.3}),
-        slerp(filtered, "slerp, by layer and module", {"s1": 0.5, "s2": 0.5}),
-        ("passthrough", stack(("s1", 0, 3), ("s4", 3, 6)), {"s1": 0.5, "s4": 0.5}),
+        slerp(0.3, "slerp", Truth({"s1": 0.7, "s2": 0.3})),
+        slerp(filtered, "slerp, by layer and module", Truth(even, has_shares=False)),
+        ("passthrough", stack(("s1", 0, 3), ("s4", 3, 6)), Truth({"s1": 0.5, "s4": 0.5})),
         (
             "passthrough, repeated layers",
             stack(("s1", 0, 4), ("s4", 2, 6)),
-            {"s1": 0.5, "s4": 0.5},
+            Truth({"s1": 0.5, "s4": 0.5}),
         ),
         ("ties", weighted("ties", dense, base_model=base), None),
         ("dare_ties", weighted("dare_ties", dense, base_model=base), None),
@@ -283,19 +317,71 @@ def _found(
                 yield (label, "yes" if has_base else "no", *_row(true, evidence))
 
 
-def _row(true: Mapping[str, float] | None, evidence: MergeEvidence | None) -> tuple[object, ...]:
-    wanted = "–" if true is None else _listed(true)
+def _row(true: Truth | None, evidence: MergeEvidence | None) -> tuple[object, ...]:
+    wanted = "–" if true is None else _listed(true.shares)
     if evidence is None:
         return wanted, "nothing claimed", "–", "–", "–", "–"
-    shares = {share.parent.removeprefix("bench/"): share for share in evidence.modules[0].shares}
-    found = {name: share.coefficient for name, share in shares.items()}
+    found = _coefficients(evidence, "")
     listed = _listed({name: each.value for name, each in found.items()})
     left = f"{evidence.modules[0].unexplained:.1e}"
-    if true is None or set(true) != set(found):
+    if true is None or set(true.shares) != set(found):
         return wanted, listed, evidence.kind, left, "other parents", "–"
-    error = max(abs(found[name].value - value) for name, value in true.items())
-    inside = all(found[name].low <= value <= found[name].high for name, value in true.items())
-    return wanted, listed, evidence.kind, left, f"{error:.4f}", "yes" if inside else "no"
+    pairs = [(found[name], value) for name, value in true.shares.items()]
+    if true.by_layer:
+        first = next(iter(true.shares))
+        pairs = [
+            (_coefficients(evidence, f"model.layers.{layer}")[first], value)
+            for layer, value in enumerate(true.by_layer)
+        ]
+    if not true.has_shares:
+        return wanted, listed, evidence.kind, left, "–", "–"
+    error = max(abs(each.value - value) for each, value in pairs)
+    inside = sum(each.low <= value <= each.high for each, value in pairs)
+    return wanted, listed, evidence.kind, left, f"{error:.4f}", f"{inside} of {len(pairs)}"
+
+
+def _coefficients(evidence: MergeEvidence, module: str) -> dict[str, Estimate]:
+    mixture = next(each for each in evidence.modules if each.module == module)
+    return {each.parent.removeprefix("bench/"): each.coefficient for each in mixture.shares}
+
+
+def _spared(
+    folders: Mapping[str, Path], made: Sequence[tuple[Recipe, Path]], root: Path
+) -> Iterator[tuple[object, ...]]:
+    """Ask of every trained model with all others in the index, their merges undeclared."""
+    everything = {**folders, **{recipe[0]: folder for recipe, folder in made}}
+    prints = {name: _read(folder, f"bench/{name}") for name, folder in everything.items()}
+    with Index.open(f"sqlite:///{root / 'all.db'}") as index:
+        for each in prints.values():
+            index.add(each, seen_at=DAY)
+        for name in folders:
+            query = prints[name]
+            own = query.origin.repo
+            kin = merge_parents(
+                index, query, index.candidates(query, limit=MAX_KIN, exclude_repo=own)
+            ).kin
+            bases = [each for each in kin if each.candidate.origin.repo == "bench/base"]
+            claims = [merge_evidence(query, kin, base) for base in [None, *bases]]
+            yield name, len(kin), *(_claimed(each) for each in claims), *["–"] * (1 - len(bases))
+
+
+def _chains(folders: Mapping[str, Path]) -> Iterator[tuple[object, ...]]:
+    """The honest model that lies nearest to a mixture: a checkpoint between two others."""
+    steps = ["base", "s0-step-25", "s0-step-50", "s0-step-75", "s0"]
+    for before, middle, after in zip(steps, steps[1:], steps[2:], strict=False):
+        query = _read(folders[middle], middle)
+        matchings = [Matching(query, _read(folders[name], name)) for name in (before, after)]
+        aligned = align(matchings, (before, after), most_blocks=MAX_KIN)
+        left, fitted = block_residuals(aligned, affine=False)
+        share = excess(aligned, left, fitted).mean / min(
+            left_by(aligned, [model]).mean for model in (0, 1)
+        )
+        z = structure_z(aligned, left)
+        yield middle, f"{before}, {after}", f"{share:.3f}", f"{z:.1f}"
+
+
+def _claimed(evidence: MergeEvidence | None) -> str:
+    return "nothing claimed" if evidence is None else f"CLAIMED: {evidence.sentence}"
 
 
 def _listed(shares: Mapping[str, float]) -> str:

@@ -91,7 +91,7 @@ def align(matchings: Sequence[Matching], names: Sequence[str], *, most_blocks: i
         if not found:
             continue
         places = np.array([place[i] for i, _ in found])
-        mine, other = (np.array(side) for side in zip(*found, strict=True))
+        other = np.array([j for _, j in found])
         candidate = matching.candidate
         partners = _flat_sketches(candidate, other)
         negated = (partners * own[places]).sum(axis=1, keepdims=True) < 0

@@ -90,9 +90,51 @@ def mixture_of(
     if _parameters(candidates, shared) < WHOLE_MODEL_SHARE * _parameters(candidates):
         return None
     aligned = candidates.keep(members, shared)
-    some = candidates.keep(blocks=shared)
-    singles = [left_by(some, [each]) for each in {*members, nearest}]
+    apart, owned, owner = _owners(aligned)
+    is_layer_wise = _is_layer_wise(aligned, owned, owner, apart, parents=len(parents))
+    # A tensor that is wholly one model's shows nothing of a mixture: freezing leaves such as well.
+    telling = np.flatnonzero(apart if is_layer_wise else ~owned)
+    explained = _explained(candidates.keep(blocks=shared[telling]), members, nearest)
+    if explained is None:
+        return None
+    single, unexplained = explained
+    if is_layer_wise:
+        return Mixture(
+            kind="layer_wise",
+            aligned=aligned,
+            has_base=has_base,
+            affine=True,
+            whole=_owned_shares(aligned, apart, owner),
+            single=single,
+            unexplained=unexplained,
+        )
+    mixed = aligned.keep(blocks=telling)
+    kind, affine = _kind(mixed, has_base=has_base, single=single)
+    whole = fit(aligned, affine=affine, robust=True)
+    if not (_all_positive(whole, len(parents)) and _none_negative(mixed, affine, len(parents))):
+        return None
+    return Mixture(
+        kind=kind,
+        aligned=aligned,
+        has_base=has_base,
+        affine=affine,
+        whole=whole,
+        single=single,
+        unexplained=unexplained,
+    )
+
+
+def _explained(
+    candidates: Aligned, members: Sequence[int], nearest: int
+) -> tuple[float, float] | None:
+    """What the best single model leaves, and the share of it that the members leave.
+
+    Returns:
+        None where the members do not explain the blocks, or too few blocks tell.
+    """
+    singles = [left_by(candidates, [each]) for each in {*members, nearest}]
     single = min(each.mean - MERGE_SDS * each.sd for each in singles)
+    aligned = candidates.keep(members)
     left, fitted = block_residuals(aligned, affine=False)
     found = excess(aligned, left, fitted)
     if (
@@ -102,23 +144,7 @@ def mixture_of(
         or structure_z(aligned, left) > TRAINING_Z
     ):
         return None
-    if _is_layer_wise(aligned, has_base=has_base):
-        kind: Kind = "layer_wise"
-        affine, whole = True, _owned_shares(aligned)
-    else:
-        kind, affine = _kind(aligned, has_base=has_base, single=single)
-        whole = fit(aligned, affine=affine, robust=True)
-        if not _all_positive(whole, len(parents)):
-            return None
-    return Mixture(
-        kind=kind,
-        aligned=aligned,
-        has_base=has_base,
-        affine=affine,
-        whole=whole,
-        single=single,
-        unexplained=max(found.mean, 0.0) / single,
-    )
+    return single, max(found.mean, 0.0) / single
 
 
 def _all_positive(whole: Fit, parents: int) -> bool:
@@ -130,6 +156,18 @@ def _all_positive(whole: Fit, parents: int) -> bool:
     values = whole.coefficients[:parents]
     half = Z_95 * np.sqrt(np.diag(whole.covariance)[:parents])
     return bool((values - half > 0).all() and (values <= MERGE_MAX_COEFFICIENT).all())
+
+
+def _none_negative(aligned: Aligned, affine: bool, parents: int) -> bool:
+    """Whether no tensor holds a surely negative share of a parent, but for a few."""
+    negative = told = 0
+    _, fitted = block_residuals(aligned, affine=affine)
+    for row in np.flatnonzero(fitted == len(aligned.names) - affine):
+        its = fit(aligned.keep(blocks=np.array([row])), affine=affine)
+        errors = MERGE_SDS * np.sqrt(np.diag(its.covariance)[:parents])
+        told += 1
+        negative += bool((its.coefficients[:parents] < -errors).any())
+    return negative <= (1 - MERGE_WHOLE_SHARE) * told
 
 
 def _kind(aligned: Aligned, *, has_base: bool, single: float) -> tuple[Kind, bool]:
@@ -144,14 +182,19 @@ def _kind(aligned: Aligned, *, has_base: bool, single: float) -> tuple[Kind, boo
     return ("linear" if affine else "unknown"), affine
 
 
-def _is_layer_wise(aligned: Aligned, *, has_base: bool) -> bool:
+def _is_layer_wise(
+    aligned: Aligned,
+    owned: NDArray[np.bool_],
+    owner: NDArray[np.intp],
+    apart: NDArray[np.bool_],
+    *,
+    parents: int,
+) -> bool:
     """Whether every tensor is wholly one parent's, and tensors of every shape are of several.
 
     The last condition spares a model whose child changed only what it had itself left alone: its
     tensors are the base's or the child's, but by kind (attention, feed-forward), not by layer.
     """
-    apart, owned, owner = _owners(aligned)
-    parents = len(aligned.names) - has_base
     counts = np.bincount(owner[owned], minlength=len(aligned.names))[:parents]
     if owned.sum() < MERGE_WHOLE_SHARE * apart.sum() or np.any(counts < MIN_MECHANICAL_VIEWS):
         return False
@@ -175,9 +218,8 @@ def _owners(
     return apart, owned, square.argmin(axis=0)
 
 
-def _owned_shares(aligned: Aligned) -> Fit:
+def _owned_shares(aligned: Aligned, apart: NDArray[np.bool_], owner: NDArray[np.intp]) -> Fit:
     """The share of the parameters that is each model's, as coefficients without an error."""
-    apart, _, owner = _owners(aligned)
     owned = [
         _parameters(aligned, np.flatnonzero(apart & (owner == model)))
         for model in range(len(aligned.names))
