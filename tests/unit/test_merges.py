@@ -242,7 +242,7 @@ def _honest() -> dict[str, tuple[w.Weights, dict[str, w.Weights]]]:
                 "bo/three": combined([mine, FIRST, SECOND], [0.4, 0.3, 0.3]),
             },
         ),
-        "a mixture trained a little further": (w.trained(both, 0.0003, seed=53), SIBLINGS),
+        "a mixture trained a little further": (w.trained(both, 0.0002, seed=53), SIBLINGS),
         "one of two halves, frozen in turn": (
             {name: (FIRST if layer(name) < 4 else BASE)[name] for name in BASE},
             {"bo/all": {n: (FIRST if layer(n) < 4 else SECOND)[n] for n in BASE}},
