@@ -11,7 +11,16 @@ ROOT = Path(__file__).resolve().parent.parent
 # Neither these, the demo's cast, nor the Hub stand-in (which lives with the tests) is installed.
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-NAMES = ("reading", "hashing", "compare", "index_look_up", "modeldna", "thresholds", "method")
+NAMES = (
+    "reading",
+    "hashing",
+    "compare",
+    "index_look_up",
+    "modeldna",
+    "thresholds",
+    "method",
+    "merges",
+)
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Print measured figures beside a baseline.")
