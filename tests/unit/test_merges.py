@@ -163,6 +163,7 @@ def test_a_layer_wise_mixture_says_which_layer_is_whose(dtype: str) -> None:
     assert evidence is not None
     assert evidence.kind == "layer_wise"
     assert set(evidence.parents) == {"acme/1", "acme/2"}
+    assert "(50% of the parameters)" in evidence.sentence
     for module in range(1, 13):
         owner = "acme/1" if layer(f"{evidence.modules[module].module}.") % 2 else "acme/2"
         assert shares(evidence, module)[owner] == pytest.approx(1.0, abs=0.01)

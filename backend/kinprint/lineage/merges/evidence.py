@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from kinprint.lineage.merges.mixture import Fit
 
 MAX_KIN = 200
+"""Possible parents that are compared, the nearest where there are more."""
 SELECTION_BLOCKS = 256
-"""Blocks that parents are selected by: 200 candidates of 256 blocks are 105 MB of float64."""
+"""Blocks that parents are selected by: 200 candidates of 256 blocks are 105 MB of float64,
+held up to four times over."""
 FIT_BLOCKS = 4_096
+"""Blocks that the few selected are fitted to."""
 MAX_MODULES = 2_000
+"""Modules listed in the evidence."""
 _LAYER = re.compile(r"^(.*?\.\d+)\.")
 
 _KINDS = {
@@ -195,6 +199,9 @@ def _shares(found: Mixture, its: Fit) -> tuple[ParentShare, ...]:
 def _sentence(found: Mixture, base: str | None) -> str:
     listed = []
     for share in _whole(found).shares:
+        if found.kind == "layer_wise":
+            listed.append(f"{share.parent} ({share.coefficient.value:.0%} of the parameters)")
+            continue
         half = (share.coefficient.high - share.coefficient.low) / 2
         listed.append(f"{share.parent} ({share.coefficient.value:.2f} ± {max(half, 0.01):.2f})")
     parents = " and ".join([", ".join(listed[:-1]), listed[-1]])
