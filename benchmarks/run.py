@@ -20,6 +20,7 @@ NAMES = (
     "thresholds",
     "method",
     "report",
+    "merges",
 )
 
 if __name__ == "__main__":

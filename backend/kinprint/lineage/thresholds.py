@@ -179,3 +179,36 @@ PREFIX_CORRELATION = 0.9
 """Each of the last four rows of a shorter matrix must correlate this well with the same row of
 the longer one for it to be its beginning. Measured as the least of four over MiniLM's embeddings:
 rows shifted by 1, 8 or 64 up to 0.49 in words and 0.79 in positions, noise of 1/708 0.985."""
+
+MERGE_UNEXPLAINED = 0.02
+"""Share of what the best single model leaves (above rounding) that a claimed mixture may leave,
+upper confidence limit. Where the deviations of m models from the query are independent, or agree,
+no mixture leaves less than 1/m: siblings measured ≥ 0.5, a parent among its children 1/m, so 0.2
+for five and 0.17 with their base. Only the middle of a chain lies between its neighbours: in real
+Adam runs, checkpoints 10 steps apart, the least share was 0.097, 25 steps apart 0.34. Real merges
+by mergekit leave ≤ 1e-3 (``benchmarks/merges.py``)."""
+
+MERGE_SDS = 4.0
+"""Sds of a residual variance (its degrees of freedom are known) allowed for in every comparison
+of mixtures; chance exceeds it in 3e-5."""
+
+MERGE_MAX_COEFFICIENT = 2.0
+"""Largest coefficient of a parent. Task arithmetic adds whole changes (1.0), seldom more; a model
+solved for from its own merge with a share of a half or less has 2.0 or more."""
+
+MERGE_CURVE_TOLERANCE = 0.3
+"""How far the slope of (a + b)² − 1 on 2ab(1 − cos θ) may lie from 1, which it is for spherical
+interpolation and 0 for a linear mixture. θ is that of the block, not of the tensor: 1 − cos θ of
+240 degrees of freedom has a relative sd of 0.09, and blocks of one tensor differ by as much."""
+
+MERGE_WHOLE_SHARE = 0.95
+"""Share of the tensors that must be wholly one parent's in a layer-wise mixture; the embedding of
+a longer vocabulary may be nobody's."""
+
+MERGE_SHAPE_REPEATS = 4
+"""Blocks of one shape from which on they must come from several parents in a layer-wise mixture.
+Models that trained only what their parent left alone are split by shape, not by layer."""
+
+MERGE_CENTRED_NULL = {16: (-0.0855, 0.9904), 8: (-0.1971, 0.9815)}
+"""Mean and sd, in units of ``TOP_SHARE_NULL``, of the top share where the residual was centred
+before its rows were normalised, as those of mixtures are. Simulated: 20,000 matrices each."""

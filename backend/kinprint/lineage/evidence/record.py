@@ -229,6 +229,7 @@ class MergeEvidence(_Frozen):
         parents: Their names, the largest share first.
         modules: The mixture module by module, the whole model first.
         sentence: The same in words.
+        tensors: State-dict keys (of the repo) that it rests on.
     """
 
     kind: Literal["linear", "task_arithmetic", "slerp", "layer_wise", "unknown"]
@@ -236,6 +237,7 @@ class MergeEvidence(_Frozen):
     parents: tuple[str, ...]
     modules: tuple[ModuleMixture, ...]
     sentence: str
+    tensors: tuple[str, ...] = ()
 
 
 class TreeNode(_Frozen):
