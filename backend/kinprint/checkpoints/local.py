@@ -46,6 +46,7 @@ class LocalCheckpoint:
         self.bytes_read = 0
         self._counting = threading.Lock()
         self._seen: dict[str, tuple[int, ...]] = {}
+        self._targets: dict[str, Path] = {}
         self._root = (named if named.is_dir() else named.parent).resolve()
         self._is_folder = named.is_dir()
         bases: tuple[str, ...] = ()
@@ -122,11 +123,13 @@ class LocalCheckpoint:
 
     @contextmanager
     def _opened(self, file: str) -> Iterator[int]:
-        path = self._root / file
-        target = path.resolve()
-        # A link that the user named is meant; one inside a folder may be anybody's.
-        if self._is_folder and not _may_read(self._root, target):
-            raise CheckpointError("a symlink leaves the folder", file=file)
+        target = self._targets.get(file)
+        if target is None:
+            target = (self._root / file).resolve()
+            # A link that the user named is meant; one inside a folder may be anybody's.
+            if self._is_folder and not _may_read(self._root, target):
+                raise CheckpointError("a symlink leaves the folder", file=file)
+            self._targets[file] = target
         try:
             # Non-blocking, so that a named pipe does not stall the open.
             descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
