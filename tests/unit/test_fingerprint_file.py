@@ -198,6 +198,13 @@ def test_a_view_that_does_not_exist_is_refused() -> None:
         from_bytes(_rewritten(**{"vectors.view": column}))
 
 
+def test_two_sketches_of_one_place_are_refused() -> None:
+    column = FINGERPRINT.blocks.view.copy()
+    column[1] = column[0]
+    with pytest.raises(FingerprintError, match="two sketches"):
+        from_bytes(_rewritten(**{"blocks.view": column}))
+
+
 @pytest.mark.parametrize("content", [b"", b"not a fingerprint", save({"w": np.zeros(3)})])
 def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "f.safetensors"
