@@ -153,8 +153,9 @@ def differences(
                 sketches(query, mine[some], r),
                 sketches(candidate, other[some], r) * signs[some, None, None],
             )
-            for row, each in zip(some, numbers, strict=True):
-                found[int(row)] = _difference(query, candidate, *blocks[row], each)
+            for row, each in zip(some.tolist(), numbers, strict=True):
+                pair, i, j = blocks[row]
+                found[row] = _difference(query, candidate, pair, i, j, each)
     return tuple(found[row] for row in sorted(found))
 
 

@@ -147,7 +147,8 @@ class Matching:
     def _evident_rows(self) -> NDArray[np.intp]:
         """Rows that any sensible assignment pairs with their one near view: all else strangers."""
         alone = np.flatnonzero(self._survey.near == 1)
-        return alone[self._survey.near_cols[self._survey.first_near[alone]] == 1]
+        is_mutual = self._survey.near_cols[self._survey.first_near[alone]] == 1
+        return np.asarray(alone[is_mutual], np.intp)
 
     def _assign(
         self, rows: NDArray[np.intp], cols: NDArray[np.intp]
