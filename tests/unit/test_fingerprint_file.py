@@ -16,11 +16,17 @@ from safetensors.numpy import load, save
 
 from kinprint.checkpoints.tensors import StoredTensor
 from kinprint.errors import FingerprintError, MissingError, UsageError
-from kinprint.fingerprint.columns import block_columns, vector_columns
+from kinprint.fingerprint.columns import BLOCK_COLUMNS, VECTOR_COLUMNS, Rows
 from kinprint.fingerprint.file import digest_of, from_bytes, to_bytes
 from kinprint.fingerprint.file import load as load_file
 from kinprint.fingerprint.file import save as save_file
-from kinprint.fingerprint.record import Fingerprint, OriginFact, ViewFact
+from kinprint.fingerprint.record import (
+    BlockColumns,
+    Fingerprint,
+    OriginFact,
+    VectorColumns,
+    ViewFact,
+)
 from kinprint.fingerprint.take import cells_of, take
 from kinprint.views import views_of
 from llama_shapes import llama_3_8b
@@ -104,8 +110,16 @@ def test_the_safetensors_library_alone_reads_it(tmp_path: Path) -> None:
 def test_a_llama_3_8b_takes_about_600_bytes_a_tensor() -> None:
     tensors = [StoredTensor(name, "BF16", shape, "f", 0, 0) for name, shape in llama_3_8b()]
     views = views_of(tensors)
-    block = {name: column[0] for name, column in vars(FINGERPRINT.blocks).items()}
-    vector = {name: column[0] for name, column in vars(FINGERPRINT.vectors).items()}
+    blocks, vectors = Rows(BLOCK_COLUMNS, len(views)), Rows(VECTOR_COLUMNS, len(views))
+    block, vector = (
+        {name: column[0] for name, column in vars(group).items()}
+        for group in (FINGERPRINT.blocks, FINGERPRINT.vectors)
+    )
+    for number, view in enumerate(views):
+        for _ in cells_of(view):
+            (vectors if view.is_vector else blocks).append(
+                number, vector if view.is_vector else block
+            )
     fingerprint = replace(
         FINGERPRINT,
         views=tuple(
@@ -118,15 +132,8 @@ def test_a_llama_3_8b_takes_about_600_bytes_a_tensor() -> None:
             )
             for view in views
         ),
-        blocks=block_columns(
-            [
-                block | {"view": i}
-                for i, v in enumerate(views)
-                if not v.is_vector
-                for _ in cells_of(v)
-            ]
-        ),
-        vectors=vector_columns([vector | {"view": i} for i, v in enumerate(views) if v.is_vector]),
+        blocks=BlockColumns(**blocks.filled()),
+        vectors=VectorColumns(**vectors.filled()),
     )
     assert len(to_bytes(fingerprint)) / len(views) < 650
 
@@ -201,6 +208,13 @@ def test_a_view_that_does_not_exist_is_refused() -> None:
     column[0] = len(FINGERPRINT.views)
     with pytest.raises(FingerprintError, match="no view"):
         from_bytes(_rewritten(**{"vectors.view": column}))
+
+
+def test_two_sketches_of_one_place_are_refused() -> None:
+    column = FINGERPRINT.blocks.view.copy()
+    column[1] = column[0]
+    with pytest.raises(FingerprintError, match="two sketches"):
+        from_bytes(_rewritten(**{"blocks.view": column}))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a fingerprint", save({"w": np.zeros(3)})])

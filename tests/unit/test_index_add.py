@@ -173,7 +173,7 @@ def test_a_former_id_taken_by_somebody_else_is_theirs(index, rng) -> None:
 def test_generated_views_never_enter(index, rng) -> None:
     plain = synthetic(rng, views=8)
     views = tuple(
-        view.model_copy(update={"generated": "sinusoid"}) if number < 3 else view
+        replace(view, generated="sinusoid") if number < 3 else view
         for number, view in enumerate(plain.views)
     )
     generated = replace(plain, views=views)

@@ -15,7 +15,6 @@ from hostile_files import entry, safetensors_file
 from kinprint.checkpoints import limits
 from kinprint.checkpoints.safetensors import (
     FIRST_READ_BYTES,
-    metadata_names,
     read_header,
     read_index,
 )
@@ -267,13 +266,6 @@ def test_what_is_accepted_the_reference_library_accepts_too(data):
         assert list(tensor.shape) == reference[tensor.name]["shape"]
         content = bytes(raw[tensor.offset : tensor.offset + tensor.nbytes])
         assert content == bytes(reference[tensor.name]["data"])
-
-
-def test_metadata_names_without_its_values():
-    raw = save({"w": np.ones(1, np.float32)}, metadata={"format": "pt", "note": '{"a": [1]}'})
-    assert metadata_names(lambda a, b: raw[a:b], len(raw), "f") == {"format", "note"}
-    plain = save({"w": np.ones(1, np.float32)})
-    assert metadata_names(lambda a, b: plain[a:b], len(plain), "f") == frozenset()
 
 
 def test_an_index_maps_tensors_to_shards():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kinprint.checkpoints import limits
 from kinprint.checkpoints.tensors import CheckpointFile, Skipped, StoredTensor
+from kinprint.errors import LimitExceededError
 from kinprint.fingerprint.probes import ProbeTarget, probe_targets, read_probes
 from kinprint.fingerprint.take import take
 from kinprint.sketches.linear import phash
@@ -268,3 +270,21 @@ def _whole(tensor: StoredTensor):
     from kinprint.checkpoints.tensors import Span
 
     return Span(tensor.file, tensor.offset, tensor.offset + tensor.nbytes)
+
+
+def test_of_too_many_vectors_none_is_read_whatever_their_order(monkeypatch) -> None:
+    monkeypatch.setattr(limits, "VECTORS", 2)
+    vectors = {f"bias.{i}": RNG.standard_normal(96) for i in range(3)}
+    two = take(MemoryCheckpoint(dict(list(vectors.items())[:2])))
+    assert len(two.vectors.view) == 2
+    three = take(MemoryCheckpoint(vectors | {"w": RNG.standard_normal((96, 96))}))
+    assert (len(three.vectors.view), len(three.blocks.view)) == (0, 1)
+    assert [bool(view.note) for view in three.views] == [True, True, True, False]
+
+
+def test_more_matrices_than_a_fingerprint_holds_are_refused(monkeypatch) -> None:
+    monkeypatch.setattr(limits, "SKETCHES", 1)
+    checkpoint = MemoryCheckpoint({name: RNG.standard_normal((96, 96)) for name in "ab"})
+    with pytest.raises(LimitExceededError, match="more than 1 sketches"):
+        take(checkpoint)
+    assert checkpoint.bytes_read == 0

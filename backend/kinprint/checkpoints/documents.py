@@ -25,7 +25,7 @@ from kinprint.checkpoints.limits import (
     CONFIG_TOKENS,
     CONFIG_VALUE_BYTES,
 )
-from kinprint.checkpoints.local import opened
+from kinprint.checkpoints.local import located, opened
 from kinprint.checkpoints.source import HubSource, LocalSource
 from kinprint.errors import CheckpointError, HubError
 
@@ -147,7 +147,7 @@ def local_documents(path: Path) -> Documents:
         # The link itself counts: one that leads nowhere is there, and is named as such.
         if not os.path.lexists(root / name):
             return None
-        with opened(root, name) as descriptor:
+        with opened(located(root, name), name) as descriptor:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise CheckpointError("not a regular file", file=name)

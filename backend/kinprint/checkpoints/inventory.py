@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from sys import getsizeof
 from typing import TYPE_CHECKING
 
 from kinprint.checkpoints import layout, limits
@@ -81,16 +82,14 @@ def read_files(
         MalformedHeaderError: A header lies (see `safetensors.read_header`).
         UnsafePickleError: A pickle asks for more than tensors.
         UnsupportedFormatError: No file is of a known format.
-        LimitExceededError: Over a bound, of which ``limits.TENSORS`` holds for all files together.
+        LimitExceededError: Over a bound, of which ``limits.TENSORS`` and ``limits.NAMES_BYTES``
+            hold for all files together.
     """
     headers = _Headers(read, max(1, concurrency // max(1, len(files))))
     with ThreadPoolExecutor(concurrency, thread_name_prefix="kinprint-header") as pool:
-        futures = [pool.submit(headers.quick, file) for file in files]
-        try:
-            found = [future.result() for future in futures]
-        finally:
-            for future in futures:
-                future.cancel()
+        # Not futures of our own: with the error of one they would make a cycle that keeps what
+        # was read so far.
+        found = list(pool.map(headers.quick, files))
     parts: dict[str, Inventory] = {}
     refused: list[UnsupportedFormatError] = []
     for file, part in zip(files, found, strict=True):
@@ -116,6 +115,7 @@ class _Headers:
         self._reads_per_file = reads_per_file
         self._lock = threading.Lock()
         self._tensors = 0
+        self._names_bytes = 0
 
     def quick(self, file: layout.WeightFile) -> Inventory | UnsupportedFormatError | None:
         """Read one header if short reads are enough, else return None."""
@@ -146,8 +146,14 @@ class _Headers:
             return error
         with self._lock:
             self._tensors += len(part.tensors) + len(part.skipped)
+            self._names_bytes += sum(getsizeof(each.name) for each in part.tensors + part.skipped)
             if self._tensors > limits.TENSORS:
                 raise LimitExceededError(f"more than {limits.TENSORS:,} tensors", file=file.path)
+            if self._names_bytes > limits.NAMES_BYTES:
+                raise LimitExceededError(
+                    f"names of tensors that take more than {limits.NAMES_BYTES:,} bytes",
+                    file=file.path,
+                )
         return part
 
 

@@ -62,6 +62,31 @@ def members(raw: bytes, start: int = 0) -> Iterator[tuple[str, int, int]]:
         raise JsonError(f"text after the end of the object at byte {at}")
 
 
+def elements(raw: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Yield the elements of the array that starts at byte ``start``, in order.
+
+    Args:
+        raw: UTF-8 JSON text.
+        start: Where the array (or blanks before it) begins.
+
+    Yields:
+        First byte of the element, first byte after it.
+
+    Raises:
+        JsonError: The text there is not an array, ends early, or nests too deep.
+    """
+    at = _expect(raw, start, b"[")
+    if raw[at : at + 1] == b"]":
+        return
+    while True:
+        stop = _skip(raw, at)
+        yield at, stop
+        at = _after_blanks(raw, stop)
+        if raw[at : at + 1] == b"]":
+            return
+        at = _expect(raw, at, b",")
+
+
 def value(raw: bytes, start: int, stop: int) -> object:
     """Parse one small value whose bounds `members` gave.
 
@@ -105,13 +130,13 @@ def _name(raw: bytes, at: int) -> tuple[str, int]:
 
 def _skip(raw: bytes, at: int) -> int:
     """Return the byte after the value at ``at``, without building it."""
-    flat = _FLAT_OBJECT.match(raw, at)
-    if flat is not None:
-        return flat.end()
     depth = 0
     for _ in range(SKIPPED_TOKENS):
         first = raw[at : at + 1]
-        if first in (b"{", b"["):
+        flat = _FLAT_OBJECT.match(raw, at) if first == b"{" else None
+        if flat is not None:
+            at = flat.end()
+        elif first in (b"{", b"["):
             depth += 1
             at += 1
             if depth > DEPTH:

@@ -8,8 +8,10 @@ PICKLE_BYTES = 25_000_000
 ZIP_DIRECTORY_BYTES = 8_000_000
 SHARDS = 10_000
 REPO_FILES = 100_000
-API_BYTES = 32_000_000
-API_TOKENS = 1_200_000
+API_BYTES = 8_000_000
+API_TOKENS = 160_000
+"""A listing of 10,000 shards has 80,000; parsed, each takes up to 400 bytes. Longer listings are
+read page by page."""
 DECLARED_BASES = 100
 HISTORY_COMMITS = 1_000
 SHOWN_COMMITS = 300
@@ -17,6 +19,14 @@ SHOWN_DISCUSSIONS = 50
 SHOWN_CHILDREN = 50
 TITLE_CHARACTERS = 200
 TENSORS = 200_000
+NAMES_BYTES = 50_000_000
+"""Memory that the names of all tensors take; the widest MoE needs 15 MB."""
+SKETCHES = 80_000
+"""Blocks of one model; the widest MoE has 70,000 (384 experts in 60 layers)."""
+VECTORS = 20_000
+"""Vectors are support only: of a model with more of them none is read."""
+FINGERPRINT_HEADER_BYTES = 30_000_000
+"""The names and shapes of 180,000 views."""
 DIMENSION = 2**32
 RANK = 8
 NAME_CHARACTERS = 1_024

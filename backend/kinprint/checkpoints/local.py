@@ -46,6 +46,7 @@ class LocalCheckpoint:
         self.bytes_read = 0
         self._counting = threading.Lock()
         self._seen: dict[str, tuple[int, ...]] = {}
+        self._targets: dict[str, Path] = {}
         self._root = (named if named.is_dir() else named.parent).resolve()
         self._is_folder = named.is_dir()
         bases: tuple[str, ...] = ()
@@ -108,7 +109,11 @@ class LocalCheckpoint:
         return sizes, tuple(linked)
 
     def _read_range(self, file: str, start: int, stop: int) -> bytes:
-        with opened(self._root, file, is_folder=self._is_folder) as descriptor:
+        target = self._targets.get(file)
+        if target is None:
+            target = located(self._root, file, is_folder=self._is_folder)
+            self._targets[file] = target
+        with opened(target, file) as descriptor:
             before = _identity(descriptor)
             if self._seen.setdefault(file, before) != before:
                 raise CheckpointError("the file changed while it was being read", file=file)
@@ -125,9 +130,8 @@ class LocalCheckpoint:
         return raw
 
 
-@contextmanager
-def opened(root: Path, file: str, *, is_folder: bool = True) -> Iterator[int]:
-    """Open a file of a checkpoint for reading and give its descriptor.
+def located(root: Path, file: str, *, is_folder: bool = True) -> Path:
+    """Return where a file of a checkpoint really lies.
 
     Args:
         root: The resolved folder.
@@ -135,12 +139,26 @@ def opened(root: Path, file: str, *, is_folder: bool = True) -> Iterator[int]:
         is_folder: The user named the folder; False where the user named this one file.
 
     Raises:
-        CheckpointError: A symlink leaves the folder, or the file cannot be opened.
+        CheckpointError: A symlink leaves the folder.
     """
     target = (root / file).resolve()
     # A link that the user named is meant; one inside a folder may be anybody's.
     if is_folder and not _may_read(root, target):
         raise CheckpointError("a symlink leaves the folder", file=file)
+    return target
+
+
+@contextmanager
+def opened(target: Path, file: str) -> Iterator[int]:
+    """Open a file that was `located` for reading and give its descriptor.
+
+    Args:
+        target: Where it lies.
+        file: What an error calls it.
+
+    Raises:
+        CheckpointError: It cannot be opened.
+    """
     try:
         # Non-blocking, so that a named pipe does not stall the open.
         descriptor = os.open(target, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from sys import getsizeof
 from typing import TYPE_CHECKING, TypeGuard
 
 from kinprint.checkpoints import json_members, limits
@@ -45,29 +46,19 @@ def read_header(read: Callable[[int, int], bytes], size: int, file: str) -> Inve
     return _inventory(_header_bytes(read, size, file), size, file)
 
 
-def metadata_names(read: Callable[[int, int], bytes], size: int, file: str) -> frozenset[str]:
-    """Return the keys of a file's ``__metadata__``; raises as `read_header`."""
-    raw = _header_bytes(read, size, file)
-    try:
-        for name, start, _ in json_members.members(raw):
-            if name == _METADATA:
-                return frozenset(key for key, _, _ in json_members.members(raw, start))
-    except json_members.JsonError as error:
-        raise MalformedHeaderError(f"the header is not valid JSON: {error}", file=file) from None
-    return frozenset()
-
-
 def read_index(raw: bytes, file: str) -> Mapping[str, str]:
     """Read a shard index (``*.index.json``): tensor name → shard as the index spells it.
 
     Raises:
         MalformedIndexError: Not JSON, no ``weight_map``, a tensor listed twice, a shard that is
             not text.
-        LimitExceededError: It is over ``limits.INDEX_BYTES`` or ``limits.TENSORS``.
+        LimitExceededError: It is over ``limits.INDEX_BYTES``, ``limits.TENSORS`` or
+            ``limits.NAMES_BYTES``.
     """
     if len(raw) > limits.INDEX_BYTES:
         raise LimitExceededError(f"the index has {len(raw):,} bytes", file=file)
     shards: dict[str, str] = {}
+    names_bytes = 0
     found = False
     try:
         for key, start, _ in json_members.members(raw):
@@ -84,6 +75,11 @@ def read_index(raw: bytes, file: str) -> Mapping[str, str]:
                     raise MalformedIndexError("listed twice", file=file, tensor=name)
                 if len(shards) >= limits.TENSORS:
                     raise LimitExceededError(f"more than {limits.TENSORS:,} tensors", file=file)
+                names_bytes += getsizeof(name) + getsizeof(shard)
+                if names_bytes > limits.NAMES_BYTES:
+                    raise LimitExceededError(
+                        f"names that take more than {limits.NAMES_BYTES:,} bytes", file=file
+                    )
                 shards[name] = shard
     except json_members.JsonError as error:
         raise MalformedIndexError(f"the index is not valid JSON: {error}", file=file) from None

@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinprint.checkpoints.safetensors import metadata_names
-from kinprint.errors import CheckpointError, MissingError, UsageError
+from kinprint.errors import MissingError, UsageError
 
 REPO_ID_CHARACTERS = 96
 REVISION_CHARACTERS = 255
-FINGERPRINT_MARK = "kinprint"
-"""Every key that a fingerprint file puts in its safetensors metadata begins with this."""
+_FIRST_BYTES = 2_048
+# Metadata comes first in a safetensors header, and a fingerprint's begins with this key, perhaps
+# after small entries of other tools. Headers may be long, so they are not read to find it.
+_FINGERPRINT = re.compile(
+    rb'.{8}\s*\{\s*"__metadata__"\s*:\s*\{(?:[^{}]{0,1024},)?\s*"kinprint', re.DOTALL
+)
 
 _PART = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _REVISION = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._/+-]*[A-Za-z0-9_+-])?")
@@ -109,13 +112,4 @@ def is_fingerprint(path: Path) -> bool:
     if path.suffix != ".safetensors":
         return False
     with path.open("rb") as file:
-
-        def read(start: int, stop: int) -> bytes:
-            file.seek(start)
-            return file.read(stop - start)
-
-        try:
-            names = metadata_names(read, path.stat().st_size, str(path))
-        except CheckpointError:
-            return False
-    return any(name.startswith(FINGERPRINT_MARK) for name in names)
+        return _FINGERPRINT.match(file.read(_FIRST_BYTES)) is not None

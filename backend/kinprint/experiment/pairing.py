@@ -139,9 +139,13 @@ class _Pairing:
     def _by_sketch(self) -> tuple[list[Found], list[tuple[list[int], list[int]]]]:
         """Pairs without a rival, and (suspect views, original views) near each other."""
         matching = self.matching
-        near = matching.bits <= GROUP_BITS
-        rivals = near & ((near.sum(1, keepdims=True) > 1) | (near.sum(0, keepdims=True) > 1))
-        contested_s, contested_o = rivals.any(1), rivals.any(0)
+        rows, cols = matching.near_pairs()
+        n, m = len(matching.query_views), len(matching.candidate_views)
+        has_rival = (np.bincount(rows, minlength=n)[rows] > 1) | (
+            np.bincount(cols, minlength=m)[cols] > 1
+        )
+        contested_s, contested_o = np.zeros(n, np.bool_), np.zeros(m, np.bool_)
+        contested_s[rows[has_rival]] = contested_o[cols[has_rival]] = True
         row_of = {int(view): row for row, view in enumerate(matching.query_views)}
         col_of = {int(view): col for col, view in enumerate(matching.candidate_views)}
         evident = [
@@ -149,15 +153,15 @@ class _Pairing:
             for pair in matching.accepted
             if not contested_s[row_of[pair.query]] and not contested_o[col_of[pair.candidate]]
         ]
-        rows, cols = np.nonzero(near & contested_s[:, None] & contested_o[None, :])
-        size = near.shape[0] + near.shape[1]
-        graph = coo_array((np.ones(len(rows)), (rows, cols + near.shape[0])), shape=(size, size))
+        joined = contested_s[rows] & contested_o[cols]
+        edges = (rows[joined], cols[joined] + n)
+        graph = coo_array((np.ones(len(edges[0])), edges), shape=(n + m, n + m))
         labels = connected_components(graph, directed=False)[1]
         groups: dict[int, tuple[list[int], list[int]]] = {}
         for row in np.flatnonzero(contested_s):
             groups.setdefault(int(labels[row]), ([], []))[0].append(int(matching.query_views[row]))
         for col in np.flatnonzero(contested_o):
-            label = int(labels[near.shape[0] + col])
+            label = int(labels[n + col])
             groups.setdefault(label, ([], []))[1].append(int(matching.candidate_views[col]))
         return evident, list(groups.values())
 

@@ -1,4 +1,4 @@
-"""The columns of ``BlockColumns`` and ``VectorColumns``: types, and assembly from rows."""
+"""The columns of ``BlockColumns`` and ``VectorColumns``: types, and how they are filled."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kinprint.fingerprint.record import BlockColumns, VectorColumns
 from kinprint.sketches.blocks import SKETCH_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -45,18 +44,26 @@ VECTOR_COLUMNS: ColumnTypes = MappingProxyType(
 )
 
 
-def block_columns(rows: Sequence[Row]) -> BlockColumns:
-    """Stack rows, each with every key of ``BLOCK_COLUMNS``."""
-    return BlockColumns(**_stack(rows, BLOCK_COLUMNS))
+class Rows:
+    """Columns that are filled row by row, so that rows never pile up as Python objects.
 
+    Args:
+        types: The columns.
+        capacity: Rows at most.
+    """
 
-def vector_columns(rows: Sequence[Row]) -> VectorColumns:
-    """Stack rows, each with every key of ``VECTOR_COLUMNS``."""
-    return VectorColumns(**_stack(rows, VECTOR_COLUMNS))
+    def __init__(self, types: ColumnTypes, capacity: int) -> None:
+        self._columns = {
+            name: np.empty((capacity, *shape), dtype) for name, (dtype, shape) in types.items()
+        }
+        self._filled = 0
 
+    def append(self, view: int, row: Row) -> None:
+        """Add a row of a view: every column but ``view``."""
+        for name, column in self._columns.items():
+            column[self._filled] = view if name == "view" else row[name]
+        self._filled += 1
 
-def _stack(rows: Sequence[Row], types: ColumnTypes) -> dict[str, NDArray[Any]]:
-    return {
-        name: np.array([row[name] for row in rows], dtype).reshape(len(rows), *shape)
-        for name, (dtype, shape) in types.items()
-    }
+    def filled(self) -> dict[str, NDArray[Any]]:
+        """Return the rows added so far."""
+        return {name: column[: self._filled] for name, column in self._columns.items()}

@@ -7,31 +7,20 @@ indices are checked before anything is built from them.
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Literal
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from kinprint.checkpoints import limits
 from kinprint.checkpoints.source import is_fingerprint
-from kinprint.errors import FingerprintError, MissingError, UsageError
+from kinprint.errors import FingerprintError, LimitExceededError, MissingError, UsageError
 from kinprint.fingerprint.columns import BLOCK_COLUMNS, VECTOR_COLUMNS
-from kinprint.fingerprint.record import (
-    BlockColumns,
-    Depth,
-    FileFact,
-    Fingerprint,
-    OriginFact,
-    SkippedFact,
-    VectorColumns,
-    ViewFact,
-)
-from kinprint.sketches.blocks import STEPS
+from kinprint.fingerprint.header import MARK, header_text, read_header
+from kinprint.fingerprint.record import BlockColumns, Fingerprint, VectorColumns
+from kinprint.sketches.blocks import FAR_START, MAX_COLS, STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,28 +29,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kinprint.fingerprint.columns import ColumnTypes
+    from kinprint.fingerprint.header import Place
 
 FILE_BYTES = 100_000_000
-"""Largest fingerprint file that is read: 150,000 views, twice those of the widest MoE."""
+"""Largest fingerprint file that is read; the columns of `limits.SKETCHES` blocks take 48 MB."""
 
 _SIDE = 2**63
 _NOT_NEGATIVE = ("step", "std", "zeros", "rounding", "levels", "group_levels", "start", "cols")
 
 
-class _Header(BaseModel):
-    """The JSON part."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    version: Literal[1] = 1
-    sketch_name: str = Field(max_length=256)
-    origin: OriginFact
-    files: tuple[FileFact, ...] = Field(max_length=limits.SHARDS)
-    views: tuple[ViewFact, ...] = Field(max_length=limits.TENSORS)
-    skipped: tuple[SkippedFact, ...] = Field(max_length=limits.TENSORS)
-    parameters: int = Field(ge=0)
-    bytes_read: int = Field(ge=0)
-    depth: Depth = Depth.FULL
+_DTYPES = {
+    "uint8": "U8",
+    "int16": "I16",
+    "int32": "I32",
+    "float32": "F32",
+    "float64": "F64",
+}
+"""Types of columns as safetensors names them."""
+_GROUPS: Mapping[str, tuple[ColumnTypes, int]] = {
+    "blocks": (BLOCK_COLUMNS, limits.SKETCHES),
+    "vectors": (VECTOR_COLUMNS, limits.VECTORS),
+}
+_LENGTH_BYTES = 8
 
 
 def save(fingerprint: Fingerprint, path: Path) -> int:
@@ -73,6 +62,7 @@ def save(fingerprint: Fingerprint, path: Path) -> int:
     Raises:
         UsageError: Another file has that name: weights, perhaps.
         MissingError: The folder does not exist or cannot be written to.
+        LimitExceededError: As `to_bytes`.
 
     Example:
         >>> from pathlib import Path
@@ -120,51 +110,50 @@ def load(path: Path) -> Fingerprint:
 
 
 def to_bytes(fingerprint: Fingerprint) -> bytes:
-    """Return the content of a fingerprint's file."""
-    header = _Header(
-        sketch_name=fingerprint.sketch_name,
-        origin=fingerprint.origin,
-        files=fingerprint.files,
-        views=fingerprint.views,
-        skipped=fingerprint.skipped,
-        parameters=fingerprint.parameters,
-        bytes_read=fingerprint.bytes_read,
-        depth=fingerprint.depth,
-    )
+    """Return the content of a fingerprint's file.
+
+    Raises:
+        LimitExceededError: The views take more than ``limits.FINGERPRINT_HEADER_BYTES``.
+    """
     tensors = {
-        f"{group}.{name}": np.ascontiguousarray(column)
-        for group, columns in (("blocks", fingerprint.blocks), ("vectors", fingerprint.vectors))
-        for name, column in vars(columns).items()
+        f"{group}.{name}": np.ascontiguousarray(getattr(getattr(fingerprint, group), name))
+        for group, (types, _) in _GROUPS.items()
+        for name in types
     }
-    metadata = {"kinprint": header.model_dump_json(exclude_defaults=True)}
-    return save_tensors(tensors, metadata=metadata)
+    text = header_text(fingerprint)
+    if len(text) > limits.FINGERPRINT_HEADER_BYTES:
+        raise LimitExceededError(f"the names and shapes of all views take {len(text):,} bytes")
+    return save_tensors(tensors, metadata={MARK: text})
 
 
 def from_bytes(content: bytes) -> Fingerprint:
-    """Build a fingerprint from the content of its file.
+    """Build a fingerprint from the content of its file; its columns are views of the content.
 
     Raises:
         FingerprintError: The content is no fingerprint, damaged, or of another version.
     """
     if len(content) > FILE_BYTES:
         raise FingerprintError(f"A fingerprint file has at most {FILE_BYTES:,} bytes")
+    length = int.from_bytes(content[:_LENGTH_BYTES], "little")
+    data = _LENGTH_BYTES + length
+    if length > limits.FINGERPRINT_HEADER_BYTES or data > len(content):
+        raise FingerprintError(f"Not a fingerprint: its header is said to have {length:,} bytes")
     try:
-        tensors = load_tensors(content)
-        header = _Header.model_validate_json(_metadata(content))
-    except (SafetensorError, ValidationError, ValueError, KeyError) as error:
+        header = read_header(content[_LENGTH_BYTES:data], len(BLOCK_COLUMNS) + len(VECTOR_COLUMNS))
+    except ValueError as error:
         first = str(error).splitlines()[0]
         raise FingerprintError(f"Not a fingerprint of this version: {first}") from None
     fingerprint = Fingerprint(
-        sketch_name=header.sketch_name,
-        origin=header.origin,
+        sketch_name=header.facts.sketch_name,
+        origin=header.facts.origin,
         files=header.files,
         views=header.views,
         skipped=header.skipped,
-        blocks=BlockColumns(**_columns("blocks", BLOCK_COLUMNS, tensors)),
-        vectors=VectorColumns(**_columns("vectors", VECTOR_COLUMNS, tensors)),
-        parameters=header.parameters,
-        bytes_read=header.bytes_read,
-        depth=header.depth,
+        blocks=BlockColumns(**_columns("blocks", header.places, content, data)),
+        vectors=VectorColumns(**_columns("vectors", header.places, content, data)),
+        parameters=header.facts.parameters,
+        bytes_read=header.facts.bytes_read,
+        depth=header.facts.depth,
     )
     _check(fingerprint)
     return fingerprint
@@ -185,26 +174,27 @@ def digest_of(fingerprint: Fingerprint) -> str:
     return xxhash.xxh3_128_hexdigest("\n".join(sorted(rows)).encode())
 
 
-def _metadata(content: bytes) -> str:
-    length = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    text = metadata.get("kinprint") if isinstance(metadata, dict) else None
-    if not isinstance(text, str):
-        raise ValueError("it has no Kinprint header")
-    return text
-
-
 def _columns(
-    group: str, types: ColumnTypes, tensors: Mapping[str, NDArray[Any]]
+    group: str, places: Mapping[str, Place], content: bytes, data: int
 ) -> dict[str, NDArray[Any]]:
-    columns = {}
+    """Return a group's columns; what the header says of them is held against the file first."""
+    types, most = _GROUPS[group]
+    columns: dict[str, NDArray[Any]] = {}
     for name, (dtype, inner) in types.items():
-        column = tensors.get(f"{group}.{name}")
-        if column is None or column.dtype != dtype or not column.ndim or column.shape[1:] != inner:
+        place = places.get(f"{group}.{name}")
+        is_typed = place is not None and place.dtype == _DTYPES[dtype]
+        if place is None or not is_typed or not place.shape or place.shape[1:] != inner:
             raise FingerprintError(f"Column {group}.{name} is missing or malformed")
-        columns[name] = column
+        first, stop = place.data_offsets
+        n_bytes = prod(place.shape) * np.dtype(dtype).itemsize
+        if not 0 <= first <= stop <= len(content) - data or stop - first != n_bytes:
+            raise FingerprintError(f"Column {group}.{name} does not lie in the file")
+        column = np.frombuffer(content, dtype, prod(place.shape), data + first)
+        columns[name] = column.reshape(place.shape)
     if len({len(column) for column in columns.values()}) != 1:
         raise FingerprintError(f"The columns of {group} differ in length")
+    if len(columns["view"]) > most:
+        raise FingerprintError(f"A fingerprint has at most {most:,} {group}")
     return columns
 
 
@@ -217,14 +207,23 @@ def _check(fingerprint: Fingerprint) -> None:
             raise FingerprintError(f"View {view.name[:80]!r} has an impossible shape")
         if len(view.name) > limits.NAME_CHARACTERS:
             raise FingerprintError("A view's name is too long")
+    _check_blocks(blocks)
+    if not np.isfinite(vectors.std).all():
+        raise FingerprintError("Column vectors.std holds impossible numbers")
+    places = blocks.view.astype(np.int64) * 2 + (blocks.start > 0)
+    if any(len(np.unique(each)) < len(each) for each in (places, vectors.view)):
+        raise FingerprintError("A view has two sketches of one place")
     for column in (blocks.view, vectors.view):
         if len(column) and not 0 <= int(column.min()) <= int(column.max()) < len(fingerprint.views):
             raise FingerprintError("A sketch belongs to no view")
+
+
+def _check_blocks(blocks: BlockColumns) -> None:
     for name in _NOT_NEGATIVE:
         column = getattr(blocks, name)
         if not np.isfinite(column).all() or (column < 0).any():
             raise FingerprintError(f"Column blocks.{name} holds impossible numbers")
-    if not np.isfinite(vectors.std).all():
-        raise FingerprintError("Column vectors.std holds impossible numbers")
     if not np.isin(blocks.rows, [rows for rows, _ in STEPS]).all():
         raise FingerprintError("A block has a number of rows that no sketch has")
+    if not np.isin(blocks.start, (0, FAR_START)).all() or (blocks.cols > MAX_COLS).any():
+        raise FingerprintError("A block lies where no sketch does")

@@ -33,7 +33,8 @@ class FileFact(BaseModel):
     sha256: str | None = None
 
 
-class ViewFact(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ViewFact:
     """One view of the revision, whether or not it has a sketch.
 
     Attributes:
@@ -48,23 +49,20 @@ class ViewFact(BaseModel):
         note: Why it is no evidence (``block too small``, ``all zero``, ``not finite``), else None.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     name: str
-    part: int = 0
     dtype: str
     shape: tuple[int, ...]
     rows: int
     cols: int
+    part: int = 0
     transposed: bool = False
     generated: str | None = None
     note: str | None = None
 
 
-class SkippedFact(BaseModel):
+@dataclass(frozen=True, slots=True)
+class SkippedFact:
     """A tensor that was not hashed, and why."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     reason: str

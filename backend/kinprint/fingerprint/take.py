@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from itertools import groupby
 from math import prod
 from typing import TYPE_CHECKING
 
+from kinprint.checkpoints import limits
 from kinprint.checkpoints.dtypes import is_weight
+from kinprint.errors import LimitExceededError
 from kinprint.fingerprint.cells import Cells
-from kinprint.fingerprint.columns import block_columns, vector_columns
-from kinprint.fingerprint.hashing import Hashed, hash_all
+from kinprint.fingerprint.columns import BLOCK_COLUMNS, VECTOR_COLUMNS, Rows
+from kinprint.fingerprint.hashing import hash_all
 from kinprint.fingerprint.record import (
+    BlockColumns,
     Depth,
     FileFact,
     Fingerprint,
     OriginFact,
     SkippedFact,
+    VectorColumns,
     ViewFact,
 )
 from kinprint.fingerprint.screen import NOT_SCREENED, screened
@@ -25,38 +30,16 @@ from kinprint.sketches.vectors import MAX_ELEMENTS, MIN_ELEMENTS
 from kinprint.views import View, views_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kinprint.checkpoints.tensors import Checkpoint, Progress, StoredTensor
+    from kinprint.fingerprint.hashing import Hashed
 
 TOO_SMALL = "block too small"
+TOO_MANY_VECTORS = f"one of more than {limits.VECTORS:,} vectors"
+_CELLS_AT_ONCE = 4_096
+"""Blocks whose reads are planned together; an 8B model has 290."""
 VECTOR_SIZE = f"vector outside {MIN_ELEMENTS} to {MAX_ELEMENTS:,} elements"
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A view, and what became of its blocks so far."""
-
-    view: View
-    obstacle: str | None
-    hashed: list[Hashed] = field(default_factory=list)
-
-    @property
-    def generated(self) -> str | None:
-        return next((each.generated for each in self.hashed if each.generated), None)
-
-    @property
-    def rows(self) -> list[dict[str, object]]:
-        """Columns of its blocks; none if any of them is a formula's."""
-        if self.generated is not None:
-            return []
-        return [dict(each.row) for each in self.hashed if each.row is not None]
-
-    @property
-    def note(self) -> str | None:
-        if self.obstacle is not None or self.generated is not None or self.rows:
-            return self.obstacle
-        return next((each.note for each in self.hashed if each.note), None)
 
 
 def take(
@@ -73,23 +56,37 @@ def take(
         progress: Told the bytes read so far and those expected, after each block.
 
     Raises:
-        CheckpointError: A tensor lies outside its file, or shapes declare too many matrices.
+        CheckpointError: A tensor lies outside its file.
+        LimitExceededError: The shapes declare more than ``limits.TENSORS`` views, or more than
+            ``limits.SKETCHES`` blocks.
         HubError: The Hub failed for good.
     """
     tensors, skipped = _distinct(checkpoint)
-    drafts = [_Draft(view, _obstacle(view)) for view in views_of(tensors)]
+    views = views_of(tensors)
+    obstacles = [_obstacle(view) for view in views]
     if depth is Depth.SCREEN:
-        drafts = _screen(drafts)
-    jobs = [
-        (draft, cells)
-        for draft in drafts
-        if draft.obstacle is None
-        for cells in cells_of(draft.view)
+        _screen(views, obstacles)
+    _leave_out_vectors(views, obstacles)
+    wanted = [
+        cells
+        for view, obstacle in zip(views, obstacles, strict=True)
+        if obstacle is None
+        for cells in cells_of(view)
     ]
-    stream = read_cells(checkpoint, [cells for _, cells in jobs], progress=progress)
-    for (draft, _), hashed in zip(jobs, hash_all(stream), strict=True):
-        draft.hashed.append(hashed)
-    numbered = list(enumerate(drafts))
+    n_vectors = sum(cells.view.is_vector for cells in wanted)
+    if len(wanted) - n_vectors > limits.SKETCHES:
+        raise LimitExceededError(f"The shapes ask for more than {limits.SKETCHES:,} sketches")
+    blocks = Rows(BLOCK_COLUMNS, len(wanted) - n_vectors)
+    vectors = Rows(VECTOR_COLUMNS, n_vectors)
+    hashed = hash_all(read_cells(checkpoint, wanted, progress=progress))
+    of_views = _by_view(wanted, hashed)
+    facts: list[ViewFact] = []
+    for number, (view, obstacle) in enumerate(zip(views, obstacles, strict=True)):
+        done = next(of_views) if obstacle is None else []
+        facts.append(_fact(view, obstacle, done))
+        if facts[-1].generated is None:
+            for row in (each.row for each in done if each.row is not None):
+                (vectors if view.is_vector else blocks).append(number, row)
     return Fingerprint(
         sketch_name=PUBLIC.name,
         origin=OriginFact(**asdict(checkpoint.origin)),
@@ -97,14 +94,10 @@ def take(
             FileFact(path=file.path, size=file.size, sha256=file.sha256)
             for file in checkpoint.files
         ),
-        views=tuple(_fact(draft) for draft in drafts),
+        views=tuple(facts),
         skipped=tuple(skipped),
-        blocks=block_columns(
-            [{"view": i, **row} for i, d in numbered if not d.view.is_vector for row in d.rows]
-        ),
-        vectors=vector_columns(
-            [{"view": i, **row} for i, d in numbered if d.view.is_vector for row in d.rows]
-        ),
+        blocks=BlockColumns(**blocks.filled()),
+        vectors=VectorColumns(**vectors.filled()),
         parameters=sum(prod(tensor.shape) for tensor in tensors),
         bytes_read=checkpoint.bytes_read,
         depth=depth,
@@ -125,16 +118,25 @@ def read_cells(
     checkpoint: Checkpoint, wanted: Sequence[Cells], *, progress: Progress | None = None
 ) -> Iterator[tuple[Cells, list[bytes]]]:
     """Yield cells in the order given, each with the bytes of its spans once these are there."""
-    spans = [cells.spans() for cells in wanted]
-    bytes_expected = sum(span.stop - span.start for group in spans for span in group)
-    stream = checkpoint.read([span for group in spans for span in group])
+    bytes_expected = 0 if progress is None else sum(map(_bytes_of, wanted))
     bytes_done = 0
-    for cells, group in zip(wanted, spans, strict=True):
-        parts = [next(stream) for _ in group]
-        bytes_done += sum(map(len, parts))
-        yield cells, parts
-        if progress is not None:
-            progress(bytes_done, bytes_expected)
+    for first in range(0, len(wanted), _CELLS_AT_ONCE):
+        some = wanted[first : first + _CELLS_AT_ONCE]
+        spans = [cells.spans() for cells in some]
+        stream = checkpoint.read([span for group in spans for span in group])
+        for cells, group in zip(some, spans, strict=True):
+            parts = [next(stream) for _ in group]
+            bytes_done += sum(map(len, parts))
+            yield cells, parts
+            if progress is not None:
+                progress(bytes_done, bytes_expected)
+
+
+def _by_view(wanted: Sequence[Cells], hashed: Iterable[Hashed]) -> Iterator[list[Hashed]]:
+    """Yield what became of the blocks of each view, view by view."""
+    both = zip(wanted, hashed, strict=True)
+    for _, of_view in groupby(both, key=lambda each: id(each[0].view)):
+        yield [each for _, each in of_view]
 
 
 def _distinct(checkpoint: Checkpoint) -> tuple[list[StoredTensor], list[SkippedFact]]:
@@ -168,27 +170,39 @@ def _obstacle(view: View) -> str | None:
     return cells[0].obstacle
 
 
-def _screen(drafts: Sequence[_Draft]) -> list[_Draft]:
+def _screen(views: Sequence[View], obstacles: list[str | None]) -> None:
     """Put all views aside but those of the screen."""
     sizes = {
-        number: (draft.view.cols, draft.view.rows, _bytes_of(draft.view))
-        for number, draft in enumerate(drafts)
-        if draft.obstacle is None and not draft.view.is_vector
+        number: (view.cols, view.rows, sum(map(_bytes_of, cells_of(view))))
+        for number, view in enumerate(views)
+        if obstacles[number] is None and not view.is_vector
     }
     chosen = screened(sizes)
-    return [
-        draft if number in chosen or draft.obstacle else _Draft(draft.view, NOT_SCREENED)
-        for number, draft in enumerate(drafts)
+    for number, obstacle in enumerate(obstacles):
+        if number not in chosen and obstacle is None:
+            obstacles[number] = NOT_SCREENED
+
+
+def _leave_out_vectors(views: Sequence[View], obstacles: list[str | None]) -> None:
+    """Put all vectors aside where there are too many; a choice would depend on their order."""
+    readable = [
+        number for number, view in enumerate(views) if view.is_vector and obstacles[number] is None
     ]
+    if len(readable) > limits.VECTORS:
+        for number in readable:
+            obstacles[number] = TOO_MANY_VECTORS
 
 
-def _bytes_of(view: View) -> int:
-    spans = [span for cells in cells_of(view) for span in cells.spans()]
-    return sum(span.stop - span.start for span in spans)
+def _bytes_of(cells: Cells) -> int:
+    return sum(span.stop - span.start for span in cells.spans())
 
 
-def _fact(draft: _Draft) -> ViewFact:
-    view = draft.view
+def _fact(view: View, obstacle: str | None, done: Sequence[Hashed]) -> ViewFact:
+    generated = next((each.generated for each in done if each.generated), None)
+    is_hashed = any(each.row is not None for each in done)
+    note = obstacle
+    if generated is None and not is_hashed:
+        note = obstacle or next((each.note for each in done if each.note), None)
     return ViewFact(
         name=view.tensor.name,
         part=view.part,
@@ -197,6 +211,6 @@ def _fact(draft: _Draft) -> ViewFact:
         rows=view.rows,
         cols=view.cols,
         transposed=view.transposed,
-        generated=draft.generated,
-        note=draft.note,
+        generated=generated,
+        note=note,
     )

@@ -35,6 +35,9 @@ EIGHT_BITS_OR_LESS = frozenset(
     {"F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F6_E2M3", "F6_E3M2", "F4"}
 )
 
+_BLOCKS_AT_ONCE = 2_048
+"""A dozen matrices of 2 kB a block are held at a time."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -144,14 +147,15 @@ def differences(
     found: dict[int, Difference] = {}
     for r in (8, 16):
         chosen = np.flatnonzero(np.minimum(query.blocks.rows[mine], 16) == r)
-        if not len(chosen):
-            continue
-        numbers = _numbers(
-            sketches(query, mine[chosen], r),
-            sketches(candidate, other[chosen], r) * signs[chosen, None, None],
-        )
-        for row, each in zip(chosen, numbers, strict=True):
-            found[int(row)] = _difference(query, candidate, *blocks[row], each)
+        for first in range(0, len(chosen), _BLOCKS_AT_ONCE):
+            some = chosen[first : first + _BLOCKS_AT_ONCE]
+            numbers = _numbers(
+                sketches(query, mine[some], r),
+                sketches(candidate, other[some], r) * signs[some, None, None],
+            )
+            for row, each in zip(some.tolist(), numbers, strict=True):
+                pair, i, j = blocks[row]
+                found[row] = _difference(query, candidate, pair, i, j, each)
     return tuple(found[row] for row in sorted(found))
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _VECTOR_SDS = 5.0
 """A vector pairs when this many of its own stranger sds nearer than chance."""
+_VECTORS_OF_ONE_LENGTH = 2_000
+"""Of more of them none is paired: they are support only, and pairing takes their cube."""
 
 
 def rename_map(
@@ -59,7 +61,7 @@ def _vector_lines(query: Fingerprint, candidate: Fingerprint) -> Iterator[tuple[
     theirs = _vectors_by_length(candidate)
     for length, mine in _vectors_by_length(query).items():
         other = theirs.get(length)
-        if other is None:
+        if other is None or max(len(mine), len(other)) > _VECTORS_OF_ONE_LENGTH:
             continue
         bits = hamming(query.vectors.phash[mine], candidate.vectors.phash[other])
         order = np.abs(

@@ -135,15 +135,11 @@ def _partners(matching: Matching) -> Iterator[tuple[int, int]]:
         _key(matching.candidate, partner): partner
         for partner in range(len(matching.candidate.blocks.view))
     }
-    comparable = matching.bits != NOT_COMPARABLE
-    for row, view in enumerate(matching.query_views):
-        if int(view) in paired or not comparable[row].any():
-            continue
-        ln_e = matching.ln_e(np.array([row], np.intp))[0]
-        ln_e[~comparable[row]] = -np.inf
-        nearest = int(ln_e.argmax())
-        if ln_e[nearest] <= np.log(comparable[row].sum()):
-            continue
+    rows = np.array(
+        [row for row, view in enumerate(matching.query_views) if int(view) not in paired], np.intp
+    )
+    for row, nearest, _ in matching.nearest(rows):
+        view = matching.query_views[row]
         candidate_view = int(matching.candidate_views[nearest])
         for block in np.flatnonzero(matching.query.blocks.view == view).tolist():
             partner = places.get((candidate_view, *_key(matching.query, block)[1:]))
