@@ -26,7 +26,7 @@ def train_twins(texts: Sequence[str]) -> Twins:
     Their matrices are 256 columns wide, so that each is evidence. Give torch one thread: both
     train at once.
     """
-    vocabulary = _vocabulary(texts)
+    vocabulary = vocabulary_of(texts)
     pair = (_model(seed=7), _model(seed=7))
     with ThreadPoolExecutor(2) as pool:
         jobs = [
@@ -37,7 +37,8 @@ def train_twins(texts: Sequence[str]) -> Twins:
     return first, second
 
 
-def _vocabulary(texts: Sequence[str]) -> str:
+def vocabulary_of(texts: Sequence[str]) -> str:
+    """A word-piece tokenizer trained on the texts, as JSON."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

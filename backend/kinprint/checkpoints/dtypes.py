@@ -81,6 +81,17 @@ def is_weight(dtype: str) -> bool:
     return dtype in _NUMPY and dtype != _SCALE_ONLY
 
 
+def numpy_dtype(dtype: str) -> Any:
+    """Return the numpy dtype of a float dtype of at least eight bits.
+
+    Raises:
+        ValueError: The dtype is packed or holds no floats.
+    """
+    if dtype in PACKED or not is_weight(dtype):
+        raise ValueError(f"dtype {dtype} does not decode to floats by itself")
+    return np.dtype(_NUMPY[dtype])
+
+
 def decode(raw: bytes, dtype: str) -> NDArray[np.floating[Any]]:
     """Turn stored little-endian bytes into floats.
 

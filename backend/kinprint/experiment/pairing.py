@@ -14,7 +14,7 @@ from kinprint.experiment.contest import Contest, Contestant, Found
 from kinprint.experiment.places import Anchor, Places
 from kinprint.fingerprint.cells import Cells
 from kinprint.fingerprint.take import read_cells
-from kinprint.lineage.thresholds import GROUP_BITS, PAIRED_CORRELATION
+from kinprint.lineage.thresholds import PAIRED_CORRELATION
 from kinprint.views import View, views_of
 
 if TYPE_CHECKING:

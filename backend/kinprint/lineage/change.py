@@ -13,6 +13,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from kinprint.lineage import transforms
+from kinprint.lineage.noise import noise_sigma
 from kinprint.lineage.thresholds import CAST_POOLED_SDS, GAIN_TOLERANCE, MIN_MECHANICAL_VIEWS
 from kinprint.lineage.training import structure
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.differences import Difference
+    from kinprint.lineage.noise import Sigma
     from kinprint.lineage.training import Structure
     from kinprint.lineage.verdict import Direction, Transform
 
@@ -34,12 +36,17 @@ class Change:
         is_noise: They differ by added noise of one scalar σ, and by nothing that looks honest.
         transforms: What was found, with figures.
         reason: Why training, or a common base, cannot be ruled out; None if it can.
+        structure: Marks of training in the changed blocks; None where the values are untouched
+            or their change is below the resolution.
+        sigma: σ of the changed blocks, if added noise is what looks most like it.
     """
 
     untouched: bool
     is_noise: bool
     transforms: tuple[Transform, ...]
     reason: str | None = None
+    structure: Structure | None = None
+    sigma: Sigma | None = None
 
 
 def change_of(
@@ -69,8 +76,22 @@ def change_of(
             "alone would leave them: noise cannot be told from training."
         )
         return Change(untouched=False, is_noise=False, transforms=factors, reason=reason)
-    kinds, why = _kinds(query, candidate, changed, direction)
-    return Change(untouched=False, is_noise=why is None, transforms=(*factors, *kinds), reason=why)
+    pooled = structure(changed)
+    sigma = noise_sigma(changed, _stds(query, changed), direction=direction)
+    kinds, why = _kinds(query, candidate, changed, direction, pooled, sigma)
+    names = {kind.name for kind in kinds}
+    return Change(
+        untouched=False,
+        is_noise=why is None,
+        transforms=(*factors, *kinds),
+        reason=why,
+        structure=pooled,
+        sigma=sigma if "noised" in names else None,
+    )
+
+
+def _stds(query: Fingerprint, changed: Sequence[Difference]) -> list[float]:
+    return [float(query.blocks.std[each.pair.blocks[0][0]]) for each in changed]
 
 
 def _is_pure_cast(found: Sequence[Difference]) -> bool:
@@ -88,8 +109,9 @@ def _kinds(
     candidate: Fingerprint,
     changed: Sequence[Difference],
     direction: Direction,
+    pooled: Structure,
+    sigma: Sigma,
 ) -> tuple[list[Transform], str | None]:
-    pooled = structure(changed)
     grid = transforms.quantised(query, candidate, changed)
     grids = [] if grid is None else [grid]
     if pooled.has_structure:
@@ -110,7 +132,7 @@ def _kinds(
             f"Only {pooled.changed} changed blocks; noise is told from training from "
             f"{MIN_MECHANICAL_VIEWS} on."
         )
-    noise = transforms.noised(query, changed, pooled, direction=direction)
+    noise = transforms.noised(query, changed, pooled, sigma)
     if noise is None:
         return [], "The change is no larger than what rounding can leave."
     if noise.figures["one_scalar"] and not noise.figures["proportional"]:

@@ -33,6 +33,7 @@ class Sigma:
         proportional: Whether one share of each tensor's std fits as well or instead, as it does
             for what quantisers leave.
         relative: σ as a share of the weights' own standard deviation, median over blocks.
+        one_scalar_p: p-value of the test behind ``one_scalar``.
     """
 
     sigma: float
@@ -42,6 +43,13 @@ class Sigma:
     one_scalar: bool
     proportional: bool
     relative: float
+    one_scalar_p: float
+
+
+def block_sigma(each: Difference, *, direction: Direction) -> tuple[float, float, float]:
+    """Estimate σ of one block, as `noise_sigma` does of all: value, and the 95 % interval."""
+    rounding = _suspects_rounding(each, direction) + each.storage
+    return _sigma(each.mean_square, rounding, each.cells)
 
 
 def noise_sigma(
@@ -63,23 +71,29 @@ def noise_sigma(
     raw = np.array([each.mean_square for each in changed])
     rounding = np.array([_suspects_rounding(each, direction) + each.storage for each in changed])
     total = float(cells.sum())
-    pooled_raw = float(np.average(raw, weights=cells))
-    pooled = float(np.average(raw - rounding, weights=cells))
-    spread = pooled_raw * np.array([total / chi2.ppf(q, total) for q in (0.975, 0.025)])
-    low, high = np.sqrt(np.maximum(spread - (pooled_raw - pooled), 0.0))
+    pooled_rounding = float(np.average(rounding, weights=cells))
+    sigma, low, high = _sigma(float(np.average(raw, weights=cells)), pooled_rounding, total)
     variance = np.maximum(raw - rounding, 0.0)
     squares = np.maximum(np.square(stds), 1e-60)
-    dispersion, one_scalar = _fits(variance, cells)
-    _, proportional = _fits(variance / squares, cells)
+    dispersion, one_scalar_p = _fits(variance, cells)
+    _, proportional_p = _fits(variance / squares, cells)
     return Sigma(
-        sigma=float(np.sqrt(max(pooled, 0.0))),
-        low=float(low),
-        high=float(high),
+        sigma=sigma,
+        low=low,
+        high=high,
         dispersion=dispersion,
-        one_scalar=one_scalar,
-        proportional=proportional,
+        one_scalar=one_scalar_p >= FIT_LEVEL,
+        proportional=proportional_p >= FIT_LEVEL,
         relative=float(np.median(np.sqrt(variance / squares))),
+        one_scalar_p=one_scalar_p,
     )
+
+
+def _sigma(raw: float, rounding: float, freedom: float) -> tuple[float, float, float]:
+    """σ with its 95 % interval from a mean square of so many degrees of freedom."""
+    squares = [raw, *(raw * freedom / chi2.ppf(q, freedom) for q in (0.975, 0.025))]
+    sigma, low, high = (float(np.sqrt(max(square - rounding, 0.0))) for square in squares)
+    return sigma, low, high
 
 
 def _suspects_rounding(each: Difference, direction: Direction) -> float:
@@ -90,11 +104,11 @@ def _suspects_rounding(each: Difference, direction: Direction) -> float:
     return max(each.query_rounding, each.candidate_rounding)
 
 
-def _fits(variances: NDArray[np.float64], cells: NDArray[np.float64]) -> tuple[float, bool]:
-    """Variance of the blocks' variances over what equal ones would show, and whether it fits."""
+def _fits(variances: NDArray[np.float64], cells: NDArray[np.float64]) -> tuple[float, float]:
+    """Variance of the blocks' variances over what equal ones would show, and its p-value."""
     mean = float(np.average(variances, weights=cells))
     if mean <= 0:
-        return 0.0, False
+        return 0.0, 0.0
     freedom = max(len(variances) - 1, 1)
     statistic = float((cells / 2 * (variances / mean - 1) ** 2).sum())
-    return statistic / freedom, bool(statistic <= chi2.ppf(1 - FIT_LEVEL, freedom))
+    return statistic / freedom, float(chi2.sf(statistic, freedom))

@@ -26,16 +26,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Gain:
-    """Pooled c of s′ = c·s + e, with its standard error."""
+    """Pooled c of s′ = c·s + e, with its standard error, and how far off it may always be."""
 
     value: float
     standard_error: float
+    tolerance: float = GAIN_TOLERANCE
 
     @property
     def is_one(self) -> bool:
         """Whether c = 1 within its error, or within the tolerance."""
         off = abs(self.value - 1)
-        return off <= max(GAIN_TOLERANCE, GAIN_STANDARD_ERRORS * self.standard_error)
+        return off <= max(self.tolerance, GAIN_STANDARD_ERRORS * self.standard_error)
 
 
 @dataclass(frozen=True)
@@ -84,26 +85,32 @@ class Structure:
 
 def structure(changed: Sequence[Difference]) -> Structure:
     """Pool z and c over the changed differences, in the order of the query's views."""
-    z = np.array([each.top_share_z for each in changed])
-    width = TRAINING_WINDOW_VIEWS
-    if len(z) >= width:
-        windows = np.lib.stride_tricks.sliding_window_view(z, width).sum(axis=1) / np.sqrt(width)
-        window_z = float(windows.max())
-    else:
-        window_z = 0.0
+    z, window_z = pool_z([each.top_share_z for each in changed])
     return Structure(
         changed=len(changed),
-        z=float(z.sum() / np.sqrt(len(z))) if len(z) else 0.0,
+        z=z,
         window_z=window_z,
-        gain=_pool([each.gain for each in changed], [each.gain_se for each in changed]),
-        reverse_gain=_pool(
+        gain=pool_gains([each.gain for each in changed], [each.gain_se for each in changed]),
+        reverse_gain=pool_gains(
             [each.reverse_gain for each in changed], [each.reverse_gain_se for each in changed]
         ),
         cosine=float(np.mean([each.cosine for each in changed])) if changed else 1.0,
     )
 
 
-def _pool(gains: Sequence[float], standard_errors: Sequence[float]) -> Gain:
+def pool_z(scores: Sequence[float]) -> tuple[float, float]:
+    """Combine z of neighbouring blocks: over all of them, and the largest over six in a row."""
+    z = np.array(scores, np.float64)
+    width = TRAINING_WINDOW_VIEWS
+    windows = (
+        np.lib.stride_tricks.sliding_window_view(z, width).sum(axis=1) / np.sqrt(width)
+        if len(z) >= width
+        else np.zeros(1)
+    )
+    return float(z.sum() / np.sqrt(max(len(z), 1))), float(windows.max())
+
+
+def pool_gains(gains: Sequence[float], standard_errors: Sequence[float]) -> Gain:
     """Mean weighted by inverse variance."""
     if not gains:
         return Gain(1.0, float("inf"))

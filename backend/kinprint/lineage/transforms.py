@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinprint.lineage.differences import EIGHT_BITS_OR_LESS
-from kinprint.lineage.noise import noise_sigma
 from kinprint.lineage.thresholds import (
     PRUNED_ZEROS,
     QUANTISED_DISTINCT_SHARE,
@@ -24,8 +23,9 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.differences import Difference
     from kinprint.lineage.matching import Pair
+    from kinprint.lineage.noise import Sigma
     from kinprint.lineage.training import Structure
-    from kinprint.lineage.verdict import Direction, TensorPair
+    from kinprint.lineage.verdict import TensorPair
 
 
 def renamed(rename_map: Sequence[TensorPair]) -> Transform | None:
@@ -109,16 +109,33 @@ def _gridded_side(query: Fingerprint, candidate: Fingerprint, each: Difference) 
 
 
 def _on_grid(fingerprint: Fingerprint, block: int) -> bool:
-    """Whether rows, or groups within them, hold fewer distinct values than a real draw would."""
     blocks = fingerprint.blocks
-    if fingerprint.views[blocks.view[block]].dtype in EIGHT_BITS_OR_LESS:
+    return is_on_grid(
+        fingerprint.views[blocks.view[block]].dtype,
+        cols=int(blocks.cols[block]),
+        zeros=float(blocks.zeros[block]),
+        levels=int(blocks.levels[block]),
+        group_levels=int(blocks.group_levels[block]),
+    )
+
+
+def is_on_grid(dtype: str, *, cols: int, zeros: float, levels: int, group_levels: int) -> bool:
+    """Whether rows, or groups within them, hold fewer distinct values than a real draw would.
+
+    Args:
+        dtype: As stored.
+        cols: Columns of the block.
+        zeros: Share of exact zeros.
+        levels: Median number of distinct values a row (see ``sketches.statistics``).
+        group_levels: The same in groups of 32.
+    """
+    if dtype in EIGHT_BITS_OR_LESS:
         return True
     # Pruning takes levels away too: zeros are left out of what would be expected.
-    expected = QUANTISED_DISTINCT_SHARE * (1.0 - float(blocks.zeros[block]))
-    row_cells = min(int(blocks.cols[block]), LEVEL_COLS)
-    by_row = min(QUANTISED_LEVELS, expected * row_cells)
+    expected = QUANTISED_DISTINCT_SHARE * (1.0 - zeros)
+    by_row = min(QUANTISED_LEVELS, expected * min(cols, LEVEL_COLS))
     by_group = min(QUANTISED_GROUP_LEVELS, expected * GROUP_COLS)
-    return int(blocks.levels[block]) <= by_row or int(blocks.group_levels[block]) <= by_group
+    return levels <= by_row or group_levels <= by_group
 
 
 def quantised(
@@ -179,15 +196,9 @@ def pruned(
 
 
 def noised(
-    query: Fingerprint,
-    changed: Sequence[Difference],
-    structure: Structure,
-    *,
-    direction: Direction,
+    query: Fingerprint, changed: Sequence[Difference], structure: Structure, noise: Sigma
 ) -> Transform | None:
     """The changed blocks differ by what looks like added noise; None if it may be rounding."""
-    stds = [float(query.blocks.std[each.pair.blocks[0][0]]) for each in changed]
-    noise = noise_sigma(changed, stds, direction=direction)
     if noise.low <= 0:
         return None
     kind = "the same scalar σ in every tensor" if noise.one_scalar else "σ differs between tensors"

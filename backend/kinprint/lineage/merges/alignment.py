@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinprint.lineage.differences import centred, sketches
-from kinprint.lineage.likelihood import NOT_COMPARABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinprint.lineage.likelihood import NOT_COMPARABLE, log_e_values
-
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from kinprint.lineage.matching import Matching
 
 _VIEWS_AT_ONCE = 512
