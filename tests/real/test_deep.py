@@ -18,7 +18,7 @@ from kinprint.checkpoints.local import LocalCheckpoint
 from kinprint.fingerprint.deep import read_deep
 from kinprint.fingerprint.take import take
 from kinprint.lineage.differences import differences
-from kinprint.lineage.evidence.deep_change import change_evidence_deep
+from kinprint.lineage.evidence.change.deep_change import change_evidence_deep
 from kinprint.lineage.evidence.record import ChangeEvidence, ChangeKind
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.verdict import Direction

@@ -11,10 +11,10 @@ from kinprint.fingerprint.deep import read_deep
 from kinprint.fingerprint.take import take
 from kinprint.lineage.change import change_of
 from kinprint.lineage.differences import differences
-from kinprint.lineage.evidence.deep_change import change_evidence_deep
-from kinprint.lineage.evidence.edge import spectrum
+from kinprint.lineage.evidence.change.deep_change import change_evidence_deep
+from kinprint.lineage.evidence.change.edge import spectrum
+from kinprint.lineage.evidence.change.sketch_change import change_evidence
 from kinprint.lineage.evidence.record import ChangeEvidence, ChangeKind
-from kinprint.lineage.evidence.sketch_change import change_evidence
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.verdict import Direction
 from memory_checkpoint import MemoryCheckpoint

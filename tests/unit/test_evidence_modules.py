@@ -12,8 +12,8 @@ from kinprint.lineage.compare import compare
 from kinprint.lineage.evidence.weights.modules import module_origins
 from kinprint.lineage.evidence.weights.weights import weights_evidence
 from kinprint.lineage.matching import Matching
-from kinprint.lineage.relation import name_of
 from kinprint.lineage.verdict import Relation
+from kinprint.lineage.wording import name_of
 from synthetic_fingerprints import relative, synthetic
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kinprint.checkpoints.dtypes import numpy_dtype
 from kinprint.checkpoints.rounding import is_rounding_of, rounding_interval
-from kinprint.lineage.evidence.sigma_likelihood import (
+from kinprint.lineage.evidence.change.sigma_likelihood import (
     Moments,
     SigmaLikelihood,
     censored,

@@ -17,7 +17,7 @@ from kinprint.lineage.evidence.change.sketch_change import change_evidence
 from kinprint.lineage.evidence.config.comparison import config_comparison
 from kinprint.lineage.evidence.declared.declarations import declared
 from kinprint.lineage.evidence.declared.parties import KnownSource, party_of
-from kinprint.lineage.evidence.record import Comparison, Evidence, Reproduction
+from kinprint.lineage.evidence.record import ChangeKind, Comparison, Evidence, Reproduction
 from kinprint.lineage.evidence.time.direction import direction_hints
 from kinprint.lineage.evidence.time.timeline import timeline
 from kinprint.lineage.evidence.tree import lineage_tree
@@ -26,8 +26,8 @@ from kinprint.lineage.evidence.weights.weights import weights_evidence
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.merges.evidence import merge_evidence, merged_transform
 from kinprint.lineage.relation import Circumstances, judge
-from kinprint.lineage.verdict import CLAIMS, Coverage, Interval, Relation
-from kinprint.lineage.wording import name_of
+from kinprint.lineage.verdict import CLAIMS, Coverage, Direction, Interval, Relation
+from kinprint.lineage.wording import name_of, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,10 +38,14 @@ if TYPE_CHECKING:
     from kinprint.lineage.evidence.record import (
         ChangeEvidence,
         ConfigComparison,
+        Declaration,
         MergeEvidence,
         TimelineEvent,
     )
     from kinprint.lineage.verdict import Verdict
+
+_MECHANICAL = (ChangeKind.NONE, ChangeKind.ADDED_NOISE)
+"""Kinds of change that leave a claim standing; a mixture has a training in it."""
 
 _VERSIONS = ("kinprint", "numpy", "scipy", "safetensors", "huggingface_hub")
 
@@ -79,6 +83,7 @@ def explain(
         beside: What is known beside the weights.
     """
     beside = beside or Beside()
+    names = (name_of(a), name_of(b))
     comparison = compare(a, b, others, intervals=beside.intervals, unread=beside.unread)
     verdict = comparison.verdict
     matching = Matching(a, b)
@@ -90,25 +95,21 @@ def explain(
         extra.append(merged_transform(merge))
     verdict = verdict.model_copy(update={"transforms": (*verdict.transforms, *extra)})
     missing = dict(beside.missing)
-    declarations = ()
+    change = _change(matching, verdict, beside.deep)
+    verdict = _no_more_than(verdict, change, names)
+    declarations: tuple[Declaration, ...] = ()
     if beside.documents is None:
         missing.setdefault("declarations", "The cards were not read.")
     else:
-        parties = [
-            party_of(side, fingerprint, documents, interval)
-            for side, fingerprint, documents, interval in zip(
-                ("repo", "match"),
-                (a, b),
-                beside.documents,
-                beside.intervals or (None, None),
-                strict=True,
-            )
-        ]
-        found = declared(*parties, verdict, _sources(a, b, others))
-        declarations = found.declarations
-        verdict = verdict.model_copy(
-            update={"findings": tuple(dict.fromkeys((*verdict.findings, *found.findings)))}
+        found = declared(
+            party_of("repo", a, beside.documents[0], comparison.a.first),
+            party_of("match", b, beside.documents[1], comparison.b.first),
+            verdict,
+            _sources(a, b, others),
         )
+        declarations = found.declarations
+        findings = tuple(dict.fromkeys((*verdict.findings, *found.findings)))
+        verdict = verdict.model_copy(update={"findings": findings})
         missing |= found.unread
     config = _config(beside, missing)
     base = next((each for _, each in with_others if _is_base(each, verdict)), None)
@@ -117,13 +118,13 @@ def explain(
             "verdict": verdict,
             "evidence": Evidence(
                 weights=weights,
-                change=_change(matching, verdict, beside.deep),
+                change=change,
                 merge=merge,
                 tree=lineage_tree(a, b, others, verdict),
                 timeline=timeline(
                     comparison.a.first,
                     comparison.b.first,
-                    names=(name_of(a), name_of(b)),
+                    names=names,
                     events=beside.events,
                     hints=direction_hints(matching, base) if verdict.rename_map else (),
                 ),
@@ -162,6 +163,32 @@ def _change(
         return change_evidence_deep(query, candidate, found, deep, direction=direction)
     change = change_of(query, candidate, found, direction=direction)
     return change_evidence(query, candidate, found, change, direction=direction)
+
+
+def _no_more_than(
+    verdict: Verdict, change: ChangeEvidence | None, names: tuple[str, str]
+) -> Verdict:
+    """Take a claim back that the cells of both sides do not bear out; they see more than sketches.
+
+    A light training stored in bf16 can pass for rounding in 256 numbers a tensor, but not in 64
+    rows. A deep reading never makes a claim larger.
+    """
+    if (
+        change is None
+        or change.depth != "deep"
+        or verdict.declared
+        or verdict.relation not in (Relation.SAME_WEIGHTS, Relation.DERIVED)
+        or change.kind in _MECHANICAL
+    ):
+        return verdict
+    return verdict.model_copy(
+        update={
+            "relation": Relation.RELATED,
+            "direction": Direction.UNKNOWN,
+            "sentence": sentence(Relation.RELATED, *names),
+            "reason": f"Reading 64 rows of both: {change.sentence}",
+        }
+    )
 
 
 def _config(beside: Beside, missing: dict[str, str]) -> ConfigComparison | None:

@@ -303,7 +303,8 @@ class Matching:
             of_candidate: They are rows of ``candidate_views`` instead.
         """
         sides = (self._mine, self._theirs)
-        for panel in panels(*(reversed(sides) if of_candidate else sides), rows):
+        mine, theirs = reversed(sides) if of_candidate else sides
+        for panel in panels(mine, theirs, rows):
             at = panel.bits.argmin(axis=1)
             bits = panel.bits[np.arange(len(at)), at]
             near = log_e_values()[bits] - _LN_2 > np.log(len(panel.cols))

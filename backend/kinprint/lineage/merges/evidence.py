@@ -13,8 +13,8 @@ from kinprint.lineage.merges.alignment import align
 from kinprint.lineage.merges.mixture import Z_95, block_residuals, excess, fit
 from kinprint.lineage.merges.rule import Mixture, mixture_of
 from kinprint.lineage.merges.selection import select
-from kinprint.lineage.relation import name_of
 from kinprint.lineage.verdict import Transform
+from kinprint.lineage.wording import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

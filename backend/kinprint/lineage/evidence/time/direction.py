@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from kinprint.lineage.change import change_of
 from kinprint.lineage.differences import differences
 from kinprint.lineage.evidence.record import DirectionHint
-from kinprint.lineage.relation import name_of
 from kinprint.lineage.residuals import residual_blocks
 from kinprint.lineage.thresholds import (
     CHAIN_BLOCK_RATIO,
@@ -21,6 +20,7 @@ from kinprint.lineage.thresholds import (
     CHAIN_TOLERANCE,
 )
 from kinprint.lineage.verdict import Direction
+from kinprint.lineage.wording import name_of
 
 if TYPE_CHECKING:
     from kinprint.lineage.change import Change

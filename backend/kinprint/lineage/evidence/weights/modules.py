@@ -20,9 +20,9 @@ from kinprint.lineage.evidence.record import ModuleOrigin
 from kinprint.lineage.evidence.weights.counterparts import counterparts
 from kinprint.lineage.evidence.weights.keys import ROOT, KeyTree
 from kinprint.lineage.matching import view_groups
-from kinprint.lineage.relation import name_of
 from kinprint.lineage.thresholds import MIN_GROUPS_FOR
 from kinprint.lineage.verdict import CLAIMS, Direction, Relation
+from kinprint.lineage.wording import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

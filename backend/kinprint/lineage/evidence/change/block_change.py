@@ -10,8 +10,8 @@ from scipy.special import ndtr, ndtri
 
 from kinprint.checkpoints.rounding import is_rounding_of, rounding_interval
 from kinprint.lineage.differences import EIGHT_BITS_OR_LESS
-from kinprint.lineage.evidence.edge import Spectrum, rank_share, spectrum
-from kinprint.lineage.evidence.sigma_likelihood import (
+from kinprint.lineage.evidence.change.edge import Spectrum, rank_share, spectrum
+from kinprint.lineage.evidence.change.sigma_likelihood import (
     Moments,
     SigmaFit,
     SigmaLikelihood,

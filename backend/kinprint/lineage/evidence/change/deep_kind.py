@@ -23,7 +23,7 @@ from kinprint.lineage.thresholds import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kinprint.lineage.evidence.block_change import BlockChange
+    from kinprint.lineage.evidence.change.block_change import BlockChange
     from kinprint.lineage.evidence.record import Estimate
     from kinprint.lineage.training import Structure
     from kinprint.lineage.verdict import Direction

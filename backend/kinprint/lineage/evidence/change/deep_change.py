@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinprint.lineage.evidence.block_change import block_change, gain_of, is_untouched
-from kinprint.lineage.evidence.deep_kind import Pooled, kind_of
+from kinprint.lineage.evidence.change.block_change import block_change, gain_of, is_untouched
+from kinprint.lineage.evidence.change.deep_kind import Pooled, kind_of
+from kinprint.lineage.evidence.change.sigma_likelihood import fit, interval, scalar_p
 from kinprint.lineage.evidence.record import ChangeEvidence, ChangeKind, TensorChange
-from kinprint.lineage.evidence.sigma_likelihood import fit, interval, scalar_p
 from kinprint.lineage.thresholds import DEEP_GAIN_TOLERANCE, SAME_LATTICE_RATIO
 from kinprint.lineage.training import Gain, Structure, pool_gains, pool_z
 from kinprint.lineage.verdict import Direction
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.deep import AlignedBlock, DeepReading
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.differences import Difference
-    from kinprint.lineage.evidence.block_change import BlockChange
+    from kinprint.lineage.evidence.change.block_change import BlockChange
 
 
 _SMALLEST_STD = 1e-30

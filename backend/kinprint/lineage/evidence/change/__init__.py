@@ -1,0 +1,1 @@
+"""How the values differ: from sketches, and from the cells of both sides."""
