@@ -36,7 +36,7 @@ def of_pool(names, *, bits=0):
     columns = {key: column[rows].copy() for key, column in vars(POOL.blocks).items()}
     columns["view"] = np.arange(len(rows), dtype=np.int32)
     columns["phash"] = flip_bits(RNG, columns["phash"], bits)
-    views = tuple(POOL.views[row].model_copy(update={"name": name}) for name, row in names)
+    views = tuple(replace(POOL.views[row], name=name) for name, row in names)
     return replace(
         POOL,
         views=views,

@@ -273,14 +273,8 @@ def test_twenty_thousand_tensors_with_hostile_names_are_shown_in_passing() -> No
         "layers.{}.٣.x" + "9" * 500,
     ]
     names = [hostile[i % 4].format(i) for i in range(20_000)]
-    filler = [
-        base.views[0].model_copy(update={"name": name, "note": "block too small"})
-        for name in names[200:]
-    ]
-    views = [
-        view.model_copy(update={"name": name})
-        for view, name in zip(base.views, names, strict=False)
-    ]
+    filler = [replace(base.views[0], name=name, note="block too small") for name in names[200:]]
+    views = [replace(view, name=name) for view, name in zip(base.views, names, strict=False)]
     repo = replace(base, views=(*views, *filler), parameters=10**9)
     evidence, _ = section(repo, relative(rng, repo, "acme/copy", hamming_bits=20))
     assert sum(rule.tensors for rule in evidence.rules) + len(evidence.exceptions) == 200

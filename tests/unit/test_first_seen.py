@@ -120,7 +120,7 @@ def test_witnesses_of_an_older_version_still_count_unsigned(tmp_path: Path) -> N
     connection = sqlite3.connect(path)
     connection.execute("ALTER TABLE witness DROP COLUMN statement")
     connection.execute("ALTER TABLE witness DROP COLUMN proof")
-    connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.execute("UPDATE alembic_version SET version_num = '0002'")
     connection.commit()
     connection.close()
     with Index.open(f"sqlite:///{path}") as index:

@@ -59,7 +59,7 @@ def test_the_re_enacted_case(index) -> None:
     sibling = answer.matches[1]
     assert sibling.explained_by == "acme/original"
     assert {each.name for each in sibling.transforms} == {"renamed", "cast"}
-    assert "repo=mallory%2Fcopy" in first.evidence_url
+    assert "a=mallory%2Fcopy" in first.evidence_url
     assert answer.review == "unreviewed measurement"
 
 

@@ -176,7 +176,10 @@ def _match(each: _Kin, look_up: _LookUp) -> Match:
         ),
     )
     verdict = _with_finding(verdict, _evasion(each, look_up))
-    query = {"repo": name_of(fingerprint), "revision": fingerprint.origin.revision or ""}
+    sides = {
+        "a": _at(name_of(fingerprint), fingerprint.origin.revision),
+        "b": _at(each.revision.repo, each.revision.revision),
+    }
     return Match(
         repo=each.revision.repo,
         revision=each.revision.revision,
@@ -188,9 +191,13 @@ def _match(each: _Kin, look_up: _LookUp) -> Match:
         first=each.first,
         declared=verdict.declared,
         explained_by=verdict.explained_by,
-        evidence_url=f"{look_up.evidence_base_url}/similar?{urlencode(query)}",
+        evidence_url=f"{look_up.evidence_base_url}/compare?{urlencode(sides)}",
         verdict=verdict,
     )
+
+
+def _at(repo: str, revision: str | None) -> str:
+    return f"{repo}@{revision}" if revision else repo
 
 
 def _evasion(each: _Kin, look_up: _LookUp) -> Finding | None:

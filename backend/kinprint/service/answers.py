@@ -21,10 +21,11 @@ from kinprint.errors import (
 )
 from kinprint.index.readings import Reading, ReadingState
 from kinprint.lineage.ancestors import declared_ancestors
-from kinprint.lineage.compare import compare
 from kinprint.lineage.coverage import coverage_of
+from kinprint.lineage.evidence.time.timeline import seen
+from kinprint.lineage.explain import Beside, explain
 from kinprint.lineage.similar import similar
-from kinprint.lineage.verdict import Relation, Similar, Verdict
+from kinprint.lineage.verdict import Interval, Relation, Similar, Verdict
 from kinprint.service.allowance import check_budget, real_now
 from kinprint.service.discretion import discreet_comparison, discreet_similar
 from kinprint.service.glance import Glance
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
+NO_TEXTS = "The texts of one of the two were not read here: they are once it is under comparison."
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +168,23 @@ class Answers:
             if each.id not in (first.id, second.id)
         ]
         mine, other = (self._index.fingerprint(each.id) for each in sides)
-        return discreet_comparison(compare(mine, other, others))
+        return discreet_comparison(explain(mine, other, others, self._beside(first, second)))
+
+    def _beside(self, first: StoredRevision, second: StoredRevision) -> Beside:
+        """What the index holds of two revisions beside their weights; the Hub is not asked."""
+        fingerprints = [self._index.fingerprint(each.id) for each in (first, second)]
+        mine, other = (self._index.documents.of(each.id) for each in (first, second))
+        missing = {} if mine and other else dict.fromkeys(("declarations", "config"), NO_TEXTS)
+        a, b = (Interval(**self._index.interval(each)._asdict()) for each in fingerprints)
+        return Beside(
+            documents=(mine, other) if mine and other else None,
+            intervals=(a, b),
+            events=(
+                *seen("repo", self._index.witnesses(fingerprints[0])),
+                *seen("match", self._index.witnesses(fingerprints[1])),
+            ),
+            missing=missing,
+        )
 
     def _is_gated(self, repo: str) -> bool:
         found = self._index.find(repo)

@@ -12,7 +12,7 @@ from flask_openapi3 import Info, OpenAPI
 
 from kinprint.service import failures
 from kinprint.service.limits import REQUEST_BYTES, Limits
-from kinprint.service.routes import browse, compare, health, home, similar
+from kinprint.service.routes import browse, compare, health, home, models, similar
 from kinprint.service.schemas import ErrorAnswer
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def create_app(answers: Answers, settings: Settings) -> OpenAPI:
     health.register(app, answers)
     similar.register(app, answers, limits, settings)
     compare.register(app, answers, limits, settings)
+    models.register(app, answers, limits, settings)
     browse.register(app)
     app.before_request(_start)
     app.after_request(_finish)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kinprint.checkpoints.tensors import Visibility
+from kinprint.lineage.evidence.record import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kinprint.lineage.evidence.record import Comparison
     from kinprint.lineage.verdict import Match, Similar, Transform, Verdict
+
+
+GATED = "One of the two models is gated: its contents are not shown."
 
 
 def discreet_similar(answer: Similar, is_gated: Callable[[str], bool]) -> Similar:
@@ -33,10 +37,17 @@ def discreet_similar(answer: Similar, is_gated: Callable[[str], bool]) -> Simila
 
 
 def discreet_comparison(comparison: Comparison) -> Comparison:
-    """Leave tensor names out if either side is gated."""
+    """Leave tensors and texts out if either side is gated."""
     if Visibility.GATED not in (comparison.a.visibility, comparison.b.visibility):
         return comparison
-    return comparison.model_copy(update={"verdict": _cut(comparison.verdict)})
+    evidence = comparison.evidence
+    shown = Evidence(
+        tree=evidence.tree,
+        timeline=evidence.timeline,
+        reproduction=evidence.reproduction,
+        missing=dict.fromkeys(("weights", "change", "merge", "declarations", "config"), GATED),
+    )
+    return comparison.model_copy(update={"verdict": _cut(comparison.verdict), "evidence": shown})
 
 
 def _cut_match(match: Match) -> Match:

@@ -14,6 +14,7 @@ from kinprint.errors import NotPublicError
 from kinprint.fingerprint.take import take
 from kinprint.service.allowance import real_now
 from kinprint.service.partners import read_secret
+from kinprint.service.texts import keep_texts
 
 if TYPE_CHECKING:
     from kinprint.checkpoints.hub_client import HubModel
@@ -92,15 +93,18 @@ def read_model(
         is_newest = client.is_newest(model)
     with closing(HubCheckpoint(client, model)) as checkpoint:
         try:
-            revision_id = _index(instance, checkpoint, progress, is_newest=is_newest)
+            revision_id, relatives = _index(instance, checkpoint, progress, is_newest=is_newest)
         finally:
             instance.index.budget.spend(checkpoint.bytes_read, real_now().date())
+        if relatives:
+            keep_texts(instance, {revision_id, *relatives})
         return Read(instance.index.revision(revision_id), checkpoint.bytes_read, is_new=True)
 
 
 def _index(
     instance: Instance, checkpoint: Checkpoint, progress: Progress | None, *, is_newest: bool
-) -> int:
+) -> tuple[int, frozenset[int]]:
+    """Return the revision's number and those of its nearest relatives."""
     fingerprint = take(checkpoint, progress=progress)
     probes, partners = read_secret(
         instance.index,
@@ -114,7 +118,7 @@ def _index(
         fingerprint, seen_at=clock.now(), probes=probes, is_newest=is_newest
     )
     instance.index.probes.add_partners(revision_id, partners)
-    return revision_id
+    return revision_id, frozenset(each.of_revision_id for each in partners)
 
 
 def _after(bytes_before: int, progress: Progress) -> Progress:

@@ -53,6 +53,30 @@ class CompareBody(_Request):
     wait: Wait = 0.0
 
 
+class ComparePairQuery(_Request):
+    """Query of ``GET /compare``."""
+
+    a: Annotated[str, Field(max_length=460, description="owner/name[@revision]")]
+    b: Annotated[str, Field(max_length=460, description="owner/name[@revision]")]
+    wait: Wait = 0.0
+    language: Literal["en", "zh"] = "en"
+
+
+class ModelPath(_Request):
+    """Path of ``GET /models/{owner}/{name}``."""
+
+    owner: Annotated[str, Field(max_length=96)]
+    name: Annotated[str, Field(max_length=96)]
+
+
+class ModelQuery(_Request):
+    """Query of ``GET /models/{owner}/{name}``."""
+
+    revision: Revision = None
+    wait: Wait = 0.0
+    language: Literal["en", "zh"] = "en"
+
+
 class Pending(BaseModel):
     """A 202: the repo is being read; ask again after ``Retry-After`` seconds."""
 

@@ -38,11 +38,16 @@ PLACES = {
 """What a place may hold, by its name."""
 
 _REASONS = (
-    N_("No tensor of the repo is large enough to be evidence."),
-    N_("No tensor of the match is large enough to be evidence."),
-    N_("Too few views: the repo has {count} independent evidence tensors, {needed} must agree."),
+    N_("No tensor of {name} can be evidence."),
+    N_("No tensor of {name} can be evidence; left out: {names}."),
+    N_("Too few views: {name} has {count} independent evidence tensors, {needed} must agree."),
+    N_(
+        "Too few views: {name} has {count} independent evidence tensors, {needed} must agree; "
+        "left out: {names}."
+    ),
     N_("Too few views: only {count} independent tensors agree, {needed} must."),
-    N_("Too few views: {count} independent evidence tensors, {needed} are needed."),
+    N_("The values that match are untouched, and neither model is a small part of the other."),
+    N_("Only a few tensors were read (a screen): what kind of relation it is, they do not tell."),
     N_("All that is shared is shared with {name} as well."),
     N_("Few tensors match, and those only from afar."),
     N_("Declared bases that could not be read: {names}."),

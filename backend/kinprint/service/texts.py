@@ -1,0 +1,40 @@
+"""Configs and cards of models under comparison, kept so that a quotation outlives its repo."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from kinprint.checkpoints.hub_client import hub_client
+from kinprint.checkpoints.hub_documents import hub_documents
+from kinprint.errors import HubError
+from kinprint.service.allowance import real_now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kinprint.service.instance import Instance
+
+log = logging.getLogger(__name__)
+
+
+def keep_texts(instance: Instance, revision_ids: Iterable[int]) -> None:
+    """Read and store the texts that are not stored yet; what fails is tried another time.
+
+    Each reading of a config counts as a download on the Hub, so only models that share weights
+    with another one are asked.
+
+    Args:
+        instance: Whose index.
+        revision_ids: Revisions under comparison.
+    """
+    client = hub_client()
+    for number in sorted(revision_ids):
+        if instance.index.documents.of(number) is not None:
+            continue
+        revision = instance.index.revision(number)
+        try:
+            model = client.model(revision.repo, revision.revision)
+            instance.index.documents.put(number, hub_documents(client, model), real_now())
+        except HubError as error:
+            log.info("No texts of revision %d: %s", number, error.code)
