@@ -37,7 +37,11 @@ _direct = build_opener(ProxyHandler({}))
 class Reply:
     status: int
     headers: Mapping[str, str]
-    json: Any
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text) if self.text else None
 
 
 @dataclass
@@ -48,17 +52,28 @@ class Server:
     address: str
     environ: Mapping[str, str]
 
-    def ask(self, path: str, *, method: str = "GET", body: Any = None, **query: Any) -> Reply:
+    def browse(self, path: str, **query: Any) -> Reply:
+        return self.ask(path, accept="text/html,application/xhtml+xml,*/*;q=0.8", **query)
+
+    def ask(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        body: Any = None,
+        accept: str = "*/*",
+        **query: Any,
+    ) -> Reply:
         url = f"{self.address}{path}" + (f"?{urlencode(query)}" if query else "")
         data = None if body is None else json.dumps(body).encode()
-        request = Request(url, data, {"Content-Type": "application/json"}, method=method)
+        headers = {"Content-Type": "application/json", "Accept": accept}
+        request = Request(url, data, headers, method=method)
         try:
             response = _direct.open(request, timeout=150)
         except HTTPError as error:
             response = error
         with response:
-            text = response.read()
-            return Reply(response.status, response.headers, json.loads(text) if text else None)
+            return Reply(response.status, response.headers, response.read().decode())
 
     def similar(self, repo: str, **query: Any) -> Reply:
         return self.ask("/similar", repo=repo, wait=100, **query)
@@ -165,7 +180,65 @@ def test_the_evidence_address_answers(server: Server, original: str, copy: str) 
     (match,) = server.similar("rival/copy").json["matches"]
     assert match["evidence_url"].startswith(server.address)
     path = match["evidence_url"].removeprefix(server.address)
-    assert server.ask(path).json["matches"][0]["repo"] == "acme/original"
+    comparison = server.ask(path).json
+    assert (comparison["a"]["repo"], comparison["b"]["repo"]) == ("rival/copy", "acme/original")
+    assert comparison["verdict"] == match["verdict"] | {
+        "coverage": comparison["verdict"]["coverage"],
+        **{name: comparison["verdict"][name] for name in ("score", "threshold")},
+    }
+    evidence = comparison["evidence"]
+    assert evidence["weights"]["explained"] > 0.9
+    assert evidence["change"]["kind"] == "added_noise"
+    assert evidence["timeline"]["order"] == "match_first" or evidence["timeline"]["reason"]
+    assert evidence["reproduction"]["commands"][0].startswith("kinprint compare rival/copy@")
+
+
+def test_a_browser_gets_the_report_and_the_page_of_a_model(
+    server: Server, original: str, copy: str
+) -> None:
+    server.similar("acme/original")
+    server.similar("rival/copy")
+    pair = {"a": "rival/copy", "b": "acme/original", "wait": 60}
+    report = server.browse("/compare", **pair)
+    assert report.status == 200
+    assert report.headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in report.headers["Content-Security-Policy"]
+    assert "<svg" in report.text
+    assert "rival/copy" in report.text
+    assert 'lang="zh' in server.browse("/compare", language="zh", **pair).text
+    model = server.browse("/models/rival/copy", wait=60)
+    assert "acme/original" in model.text
+    assert "/compare?" in model.text
+
+
+def test_what_a_card_claims_is_quoted_beside_the_measurement(
+    server: Server, hub: HubStandIn, original: str
+) -> None:
+    server.similar("acme/original")
+    card = "# Ours\n\nThis model was trained from scratch by us.\n"
+    weights = renamed(noised(ORIGINAL, SIGMA, seed=77))
+    hub.repo("boaster/model").commit({**files(weights), "README.md": card.encode()})
+    server.similar("boaster/model")
+    reply = server.ask("/compare", a="boaster/model", b="acme/original")
+    (claim,) = reply.json["evidence"]["declarations"]
+    assert (claim["side"], claim["line"], claim["code"]) == ("repo", 3, "trained_from_scratch")
+    assert "trained from scratch" in claim["quote"]
+
+
+def test_of_a_gated_model_the_report_shows_no_contents(
+    server: Server, hub: HubStandIn, original: str
+) -> None:
+    server.similar("acme/original")
+    repo = hub.repo("shut/model")
+    repo.commit(files(renamed(noised(ORIGINAL, SIGMA, seed=78))))
+    server.similar("shut/model")
+    repo.gated = "manual"
+    server.similar("shut/model")
+    evidence = server.ask("/compare", a="shut/model", b="acme/original").json["evidence"]
+    assert evidence["weights"] is None
+    assert evidence["change"] is None
+    assert evidence["declarations"] == []
+    assert "gated" in evidence["missing"]["weights"]
 
 
 def test_an_unread_repo_gives_202_and_then_its_answer(server: Server, hub: HubStandIn) -> None:

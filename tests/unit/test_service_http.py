@@ -272,7 +272,10 @@ def test_health_and_home(client, answers):
 
 def test_the_description_lists_every_route_with_the_error_shape(client):
     spec = client.get("/openapi.json").json
-    assert set(spec["paths"]) == {"/", "/similar", "/compare", "/health/live", "/health/ready"}
+    assert set(spec["paths"]) == {
+        *("/", "/similar", "/compare", "/models/{owner}/{name}"),
+        *("/health/live", "/health/ready"),
+    }
     for path in spec["paths"].values():
         for operation in path.values():
             assert operation["summary"]
