@@ -262,7 +262,10 @@ def test_noise_stays_at_the_edge_of_marchenko_and_pastur(shape: tuple[int, int])
 
 
 def test_the_sketches_alone_give_the_same_section() -> None:
-    noise = evidence(w.noised(BASE, SIGMA), depth="sketches")
+    few = evidence(w.noised(BASE, SIGMA), depth="sketches")
+    assert few.kind is ChangeKind.NOT_SEPARABLE
+    many = w.strangers(0, layers=12, size=128)
+    noise = evidence(w.noised(many, SIGMA), many, depth="sketches")
     assert noise.kind is ChangeKind.ADDED_NOISE
     assert noise.depth == "sketches"
     assert not noise.censored
@@ -270,7 +273,7 @@ def test_the_sketches_alone_give_the_same_section() -> None:
     assert noise.sigma is not None
     assert noise.sigma.low <= SIGMA <= noise.sigma.high
     assert noise.one_scalar_p is not None
-    assert len(noise.tensors) == 8
+    assert len(noise.tensors) == 12
     for each in noise.tensors:
         assert each.sigma is not None
         assert each.sigma.low < each.sigma.value < each.sigma.high

@@ -21,6 +21,7 @@ from memory_checkpoint import MemoryCheckpoint
 
 if TYPE_CHECKING:
     from kinprint.fingerprint.deep import DeepReading
+    from kinprint.fingerprint.record import Fingerprint
 
 BASE = w.strangers(0)
 COPY = w.renamed(w.noised(BASE, 1 / 708, seed=3))
@@ -74,10 +75,7 @@ def test_a_merge_of_two_siblings_is_found_with_its_shares() -> None:
     shares = {
         share.parent: share.coefficient.value for share in found.evidence.merge.modules[0].shares
     }
-    assert shares == {
-        "bo/one": pytest.approx(0.6, abs=0.02),
-        "cy/two": pytest.approx(0.4, abs=0.02),
-    }
+    assert shares == pytest.approx({"bo/one": 0.6, "cy/two": 0.4}, abs=0.02)
     assert "merged" in {each.name for each in found.verdict.transforms}
 
 
@@ -93,7 +91,9 @@ def test_texts_stand_beside_the_measurement_and_a_missing_one_is_named() -> None
     assert found.evidence.missing["config"] == "missing"
 
 
-def deep_of(mine: w.Weights, theirs: w.Weights, dtype: str = "F32") -> tuple[DeepReading, ...]:
+def deep_of(
+    mine: w.Weights, theirs: w.Weights, dtype: str = "F32"
+) -> tuple[Fingerprint, Fingerprint, DeepReading]:
     first = MemoryCheckpoint({name: (value, dtype) for name, value in mine.items()})
     second = MemoryCheckpoint({name: (value, dtype) for name, value in theirs.items()})
     a, b = take(first), take(second)
@@ -112,7 +112,7 @@ def test_reading_both_again_narrows_sigma_and_keeps_the_claim() -> None:
 
 
 def test_cells_that_show_a_training_take_back_what_sketches_claimed() -> None:
-    a, b, deep = deep_of(w.trained(BASE, 0.002, seed=9), BASE)
+    _, b, deep = deep_of(w.trained(BASE, 0.002, seed=9), BASE)
     # The sketches of a copy, and the cells of a fine-tune: the cells are believed.
     copy = take(MemoryCheckpoint(w.noised(BASE, 1 / 708, seed=3)))
     assert explain(copy, b).verdict.relation is Relation.DERIVED

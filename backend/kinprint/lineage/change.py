@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 
 from kinprint.lineage import transforms
 from kinprint.lineage.noise import noise_sigma
-from kinprint.lineage.thresholds import CAST_POOLED_SDS, GAIN_TOLERANCE, MIN_MECHANICAL_VIEWS
+from kinprint.lineage.thresholds import (
+    CAST_POOLED_SDS,
+    GAIN_TOLERANCE,
+    MIN_MECHANICAL_VIEWS,
+    NOISE_Z,
+)
 from kinprint.lineage.training import structure
 
 if TYPE_CHECKING:
@@ -131,6 +136,10 @@ def _kinds(
         return [], (
             f"Only {pooled.changed} changed blocks; noise is told from training from "
             f"{MIN_MECHANICAL_VIEWS} on."
+        )
+    if pooled.z > NOISE_Z:
+        return [], (
+            f"The difference has some structure (z = {pooled.z:.1f}): training cannot be ruled out."
         )
     noise = transforms.noised(query, changed, pooled, sigma)
     if noise is None:

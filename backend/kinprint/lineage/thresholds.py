@@ -61,14 +61,21 @@ TRAINING_Z = 5.0
 """Combined z above which a difference looks like training. Simulated null: 99.99 % below 4.0
 from 6 to 300 views. Measured: noise, casts, quantisation, pruning, gains ≤ 3.6, Adam ≥ 16."""
 
+NOISE_Z = 3.0
+"""Combined z up to which noise is claimed; between it and `TRAINING_Z` nothing is said. The null
+stays below in 99.7 % of models. One or two steps of Adam over few tensors come as low as 4:
+simulated (``benchmarks/noise.py``), of 250 such children of 8 and of 12 matrices 11 and 3 passed
+`TRAINING_Z` alone."""
+
 TRAINING_WINDOW_VIEWS = 6
 TRAINING_WINDOW_Z = 6.0
 """The same for any run of six consecutive changed views, so that one trained module among many
 noised ones is seen. Adam gives about 3.2 a view, 7.8 over six; the null passes 6 in < 1e-6."""
 
-MIN_MECHANICAL_VIEWS = 6
-"""Fewer changed views cannot separate noise from training (3.2 a view · √5 = 7.2 falls to the
-threshold within its own spread), so the answer is `related`."""
+MIN_MECHANICAL_VIEWS = 12
+"""Fewer changed views cannot separate noise from training, so the answer is `related`. Simulated
+children of one or two steps of Adam or Lion (``benchmarks/noise.py``) taken for noise: 2, 1, 0 and
+0 of 500 each with 6, 8, 12 and 24 tensors."""
 
 GAIN_STANDARD_ERRORS = 5.0
 """c leaves 1 when off by this many standard errors in both regressions. Added noise keeps c = 1
@@ -188,6 +195,9 @@ for five and 0.17 with their base. Only the middle of a chain lies between its n
 Adam runs, checkpoints 10 steps apart, the least share was 0.097, 25 steps apart 0.34. Real merges
 by mergekit leave ≤ 1e-3 (``benchmarks/merges.py``)."""
 
+MERGE_MIN_BLOCKS = 6
+"""Blocks that a mixture must be read off, and that each parent of a layer-wise one must own."""
+
 MERGE_SDS = 4.0
 """Sds of a residual variance (its degrees of freedom are known) allowed for in every comparison
 of mixtures; chance exceeds it in 3e-5."""
@@ -217,6 +227,10 @@ EDGE_NULL = (-1.79, 1.15)
 """Mean and sd of the scaled largest eigenvalue of noise with normalised rows. Simulated for 8 to
 64 rows of 66 to 4,096 columns: mean -1.70 to -1.89, sd 0.97 to 1.19; Tracy-Widom alone, without
 the normalisation, has -1.21 and 1.27."""
+
+DEEP_MIN_VIEWS = 6
+"""Changed tensors from which on 64 rows tell noise from training: of 1,000 simulated children of 8
+tensors none was called noise (``benchmarks/noise.py``)."""
 
 DEEP_VIEW_Z = 7.0
 """Largest singular value of one deep block, in sds of its null, above which that block alone looks

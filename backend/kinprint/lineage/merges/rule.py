@@ -21,11 +21,11 @@ from kinprint.lineage.thresholds import (
     LOSSLESS_FACTOR,
     MERGE_CURVE_TOLERANCE,
     MERGE_MAX_COEFFICIENT,
+    MERGE_MIN_BLOCKS,
     MERGE_SDS,
     MERGE_SHAPE_REPEATS,
     MERGE_UNEXPLAINED,
     MERGE_WHOLE_SHARE,
-    MIN_MECHANICAL_VIEWS,
     RESOLUTION_FACTOR,
     TRAINING_Z,
     WHOLE_MODEL_SHARE,
@@ -140,7 +140,7 @@ def _explained(
     if (
         single <= 0
         or found.mean + MERGE_SDS * found.sd > MERGE_UNEXPLAINED * single
-        or np.count_nonzero(fitted == len(members)) < MIN_MECHANICAL_VIEWS
+        or np.count_nonzero(fitted == len(members)) < MERGE_MIN_BLOCKS
         or structure_z(aligned, left) > TRAINING_Z
     ):
         return None
@@ -196,7 +196,7 @@ def _is_layer_wise(
     tensors are the base's or the child's, but by kind (attention, feed-forward), not by layer.
     """
     counts = np.bincount(owner[owned], minlength=len(aligned.names))[:parents]
-    if owned.sum() < MERGE_WHOLE_SHARE * apart.sum() or np.any(counts < MIN_MECHANICAL_VIEWS):
+    if owned.sum() < MERGE_WHOLE_SHARE * apart.sum() or np.any(counts < MERGE_MIN_BLOCKS):
         return False
     columns = aligned.query.blocks
     shapes = np.stack([columns.start, columns.rows, columns.cols], axis=1)[aligned.blocks][owned]

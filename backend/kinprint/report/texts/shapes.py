@@ -57,6 +57,7 @@ _REASONS = (
         "would leave them: noise cannot be told from training."
     ),
     N_("The difference looks like training (z = {z})."),
+    N_("The difference has some structure (z = {z}): training cannot be ruled out."),
     N_("Quantisation can hide a light training."),
     N_("Pruning can hide a light training."),
     N_("Only {count} changed blocks; noise is told from training from {needed} on."),

@@ -10,13 +10,13 @@ import numpy as np
 from kinprint.lineage.evidence.record import ChangeKind
 from kinprint.lineage.thresholds import (
     DEEP_KURTOSIS_SDS,
+    DEEP_MIN_VIEWS,
     DEEP_NOISE_FLOOR,
     DEEP_RESOLUTION,
     DEEP_VIEW_Z,
     FIT_LEVEL,
     LOW_RANK_BLOCKS,
     LOW_RANK_SHARE,
-    MIN_MECHANICAL_VIEWS,
     PRUNED_ZEROS,
 )
 
@@ -134,10 +134,10 @@ def _trained(changes: Sequence[BlockChange], pooled: Pooled) -> Judged:
 
 def _noise(changes: Sequence[BlockChange], pooled: Pooled) -> Judged:
     sigma = pooled.sigma
-    if len(changes) < MIN_MECHANICAL_VIEWS:
+    if len(changes) < DEEP_MIN_VIEWS:
         return ChangeKind.NOT_SEPARABLE, (
             f"Only {len(changes)} tensors differ; noise is told from training from "
-            f"{MIN_MECHANICAL_VIEWS} on."
+            f"{DEEP_MIN_VIEWS} on."
         )
     if sigma is None:
         return ChangeKind.NOT_SEPARABLE, (
