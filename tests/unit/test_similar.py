@@ -237,6 +237,49 @@ def test_a_declared_base_that_came_later_is_a_contradiction(index) -> None:
     assert match.verdict.sentence.startswith("bo/child declares acme/base")
 
 
+ONE, TWO = w.trained(BASE, 0.01, seed=30), w.trained(BASE, 0.01, seed=31)
+
+
+def test_a_merge_of_two_indexed_siblings_names_them_with_their_shares(index) -> None:
+    publish(index, BASE, "acme/base")
+    publish(index, ONE, "bo/one", bases=("acme/base",))
+    publish(index, TWO, "cy/two", bases=("acme/base",))
+    publish(index, w.strangers(1), "dee/stranger")
+    mixed = publish(index, w.mixed(ONE, TWO, 0.7), "eve/mixed", day=DAY_5)
+    found = {match.repo: match for match in ask(index, mixed).matches}
+    assert {repo: match.relation for repo, match in found.items()} == {
+        "bo/one": Relation.MERGED,
+        "cy/two": Relation.MERGED,
+        "acme/base": Relation.RELATED,
+    }
+    (merged,) = (each for each in found["bo/one"].transforms if each.name == "merged")
+    assert merged.figures["parent_1"] == "bo/one"
+    assert merged.figures["coefficient_1"] == pytest.approx(0.7, abs=0.02)
+    assert found["bo/one"].direction is Direction.REPO_FROM_MATCH
+
+
+def test_what_others_mixed_from_a_model_is_not_called_its_parent(index) -> None:
+    """Somebody publishes q + x and q - x: q is their exact mean, but was there before."""
+    publish(index, BASE, "acme/base")
+    change = {name: ONE[name] - BASE[name] for name in BASE}
+    original = publish(index, TWO, "cy/original", day=DAY_0)
+    for repo, sign in (("eve/plus", 1), ("eve/minus", -1)):
+        weights = {name: (TWO[name] + sign * change[name]).astype(np.float32) for name in TWO}
+        publish(index, weights, repo, day=DAY_5)
+    relations_found = relations(ask(index, original))
+    assert set(relations_found.values()) <= {Relation.RELATED}
+
+
+def test_siblings_are_no_mixture_of_one_another(index) -> None:
+    publish(index, BASE, "acme/base")
+    for seed in range(40, 44):
+        publish(index, w.trained(BASE, 0.01, seed=seed), f"bo/child-{seed}", bases=("acme/base",))
+    other = publish(index, w.trained(BASE, 0.01, seed=50), "cy/other", day=DAY_5)
+    answer = ask(index, other)
+    assert Relation.MERGED not in relations(answer).values()
+    assert all("merged" not in {t.name for t in match.transforms} for match in answer.matches)
+
+
 def test_children_that_froze_an_unread_base_do_not_come_from_one_another(index) -> None:
     head = w.strangers(20, layers=1)["layers.0.weight"]
     publish(index, BASE, "bo/encoder")

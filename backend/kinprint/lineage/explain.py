@@ -25,6 +25,7 @@ from kinprint.lineage.evidence.weights.layer_transforms import layer_transforms
 from kinprint.lineage.evidence.weights.weights import weights_evidence
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.merges.evidence import merge_evidence, merged_transform
+from kinprint.lineage.parentage import declares
 from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.verdict import CLAIMS, Coverage, Direction, Interval, Relation
 from kinprint.lineage.wording import name_of, sentence
@@ -142,7 +143,13 @@ def _merge(
 ) -> MergeEvidence | None:
     if verdict.relation not in CLAIMS or not others:
         return None
-    kin = [each for each in (matching, *others) if each.claim(n_revisions=len(others) + 1).holds]
+    # A model is also an exact mixture of what was mixed from it.
+    kin = [
+        each
+        for each in (matching, *others)
+        if each.claim(n_revisions=len(others) + 1).holds
+        and not declares(each.candidate, matching.query)
+    ]
     base = next((each for each in others if _is_base(each, verdict) and each in kin), None)
     return merge_evidence(matching.query, kin, base)
 

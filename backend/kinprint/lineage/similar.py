@@ -10,6 +10,7 @@ from kinprint.lineage.ancestors import Ancestors, declared_ancestors
 from kinprint.lineage.coverage import coverage_of
 from kinprint.lineage.evasion import evasion_finding
 from kinprint.lineage.matching import Matching, view_groups
+from kinprint.lineage.merges.matches import told_as_mixture
 from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.residuals import explains
 from kinprint.lineage.thresholds import LN_E_CLAIM, MIN_GROUPS_FOR
@@ -104,7 +105,8 @@ def similar(
     kin = _claimed(index, fingerprint, ancestors, size)
     mine = Interval(**index.interval(fingerprint)._asdict())
     look_up = _LookUp(index, fingerprint, mine, ancestors, size, kin, evidence_base_url)
-    matches = [_match(each, look_up) for each in kin]
+    judged = [_match(each, look_up) for each in kin]
+    matches = told_as_mixture(index, fingerprint, mine, judged)
     matches.sort(key=_nearest_ancestor_first)
     coverage = coverage_of(size, ancestors)
     verdict = matches[0].verdict if matches else _nothing_found(fingerprint, size, coverage)
