@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Response  # noqa: TC002 - the framework reads the annotation
@@ -14,13 +14,16 @@ from kinprint.service.asking import asker_of, page, reply, wants_page
 from kinprint.service.schemas import CompareBody, ComparePairQuery, ErrorAnswer, Pending
 
 if TYPE_CHECKING:
+    from http import HTTPStatus
+
     from flask_openapi3 import OpenAPI
+    from pydantic import BaseModel
 
     from kinprint.service.answers import Answers
     from kinprint.service.limits import Limits
     from kinprint.settings import Settings
 
-_RESPONSES = {
+_RESPONSES: dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None] = {
     200: Comparison,
     202: Pending,
     404: ErrorAnswer,
