@@ -171,6 +171,7 @@ def _serve(console: Console, service: Service, parts: tuple[Part, ...]) -> None:
     for part in parts:
         console.print(f"  {service.curl_line(part.repo)}")
     console.print(f"  curl '{service.address}/health/ready'")
+    console.print(f"  {service.address}/compare?a={COPY}&b={ORIGINAL} in a browser: the evidence")
     console.print(f"  {service.address}/docs in a browser")
     try:
         code = service.child.wait()
