@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save
 
 from kinprint.checkpoints import limits
-from kinprint.checkpoints.documents import documents_of
+from kinprint.checkpoints.open_documents import documents_of
 from kinprint.checkpoints.source import HubSource
 from kinprint.fingerprint.source import fingerprint_of
 from kinprint.settings import settings

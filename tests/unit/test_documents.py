@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from kinprint.checkpoints import limits
 from kinprint.checkpoints.card import front_matter
-from kinprint.checkpoints.documents import Document, Documents, documents_of
+from kinprint.checkpoints.documents import Document, Documents
+from kinprint.checkpoints.open_documents import documents_of
 from kinprint.checkpoints.source import LocalSource
 
 if TYPE_CHECKING:

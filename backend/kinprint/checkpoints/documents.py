@@ -1,7 +1,7 @@
 """The two texts beside the weights, ``config.json`` and ``README.md``; hostile like the weights.
 
 Each read of ``config.json`` counts as a download on the Hub, so they are read for models under
-comparison alone, by `documents_of`, and never while a fingerprint is taken.
+comparison alone, by `open_documents`, and never while a fingerprint is taken.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from kinprint.checkpoints.limits import (
     CONFIG_VALUE_BYTES,
 )
 from kinprint.checkpoints.local import located, opened
-from kinprint.checkpoints.source import HubSource, LocalSource
 from kinprint.errors import CheckpointError, HubError
 
 if TYPE_CHECKING:
@@ -104,34 +103,6 @@ class Documents:
             return _object_of(raw)
         except (ValueError, RecursionError) as error:
             return None, f"{CONFIG} is no JSON object: {_SURROGATE.sub('�', str(error))[:200]}"
-
-
-def documents_of(source: LocalSource | HubSource) -> Documents:
-    """Read the documents of a model under comparison; counts as a download on the Hub.
-
-    Args:
-        source: A folder, or a repo on the Hub; its revision fixes what is read.
-
-    Returns:
-        Both documents; what could not be read (missing, gated, too long, behind a symlink out
-        of the folder, the Hub out of reach) has its reason instead.
-
-    Raises:
-        UsageError: The repo id or the revision is malformed.
-    """
-    if isinstance(source, LocalSource):
-        return local_documents(source.path)
-    # The Hub's client is slow to import, and not needed for local files.
-    from kinprint.checkpoints.hub_client import hub_client
-    from kinprint.checkpoints.hub_documents import hub_documents
-
-    client = hub_client()
-    try:
-        model = client.model(source.repo, source.revision)
-    except (HubError, CheckpointError) as error:
-        nothing = Document(reason=error.message)
-        return Documents(nothing, nothing)
-    return hub_documents(client, model)
 
 
 def local_documents(path: Path) -> Documents:

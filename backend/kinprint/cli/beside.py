@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from kinprint.checkpoints.documents import Document, Documents, documents_of
+from kinprint.checkpoints.documents import Document, Documents
 from kinprint.checkpoints.open import open_checkpoint
+from kinprint.checkpoints.open_documents import documents_of
 from kinprint.checkpoints.source import FingerprintSource, HubSource, parse_source, validate_repo_id
 from kinprint.cli.progress import fingerprint_with_bar, reading_bar
 from kinprint.errors import HubTimeoutError, KinprintError, UsageError
