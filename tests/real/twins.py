@@ -27,7 +27,7 @@ def train_twins(texts: Sequence[str]) -> Twins:
     train at once.
     """
     vocabulary = vocabulary_of(texts)
-    pair = (_model(seed=7), _model(seed=7))
+    pair = (small_model(seed=7), small_model(seed=7))
     with ThreadPoolExecutor(2) as pool:
         jobs = [
             pool.submit(_snapshots, model, vocabulary, texts[half::2])
@@ -49,7 +49,8 @@ def vocabulary_of(texts: Sequence[str]) -> str:
     return tokenizer.to_str()
 
 
-def _model(seed: int) -> BertModel:
+def small_model(seed: int) -> BertModel:
+    """An untrained model of 4 layers, 256 wide."""
     torch.manual_seed(seed)
     return BertModel(
         BertConfig(

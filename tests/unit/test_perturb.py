@@ -70,7 +70,8 @@ def test_the_noise_of_a_seed_never_changes_between_versions():
 @pytest.mark.parametrize("dtype", [None, "bf16", "f16", "f32"])
 def test_compare_measures_the_noise_that_was_asked_for(tmp_path, dtype):
     (tmp_path / "a").mkdir()
-    save_file(WEIGHTS, tmp_path / "a" / "model.safetensors")
+    weights = strangers(3, size=128, layers=12)
+    save_file(weights, tmp_path / "a" / "model.safetensors")
     more = ["--dtype", dtype] if dtype else []
     done = run("perturb", tmp_path / "a", "--sigma", "1/708", "-o", tmp_path / "b", *more)
     assert done.exit_code == 0, done.output
@@ -78,7 +79,7 @@ def test_compare_measures_the_noise_that_was_asked_for(tmp_path, dtype):
     (noised,) = [each for each in found.verdict.transforms if each.name == "noised"]
     assert noised.figures["sigma_low"] <= SIGMA <= noised.figures["sigma_high"]
     with safe_open(tmp_path / "b" / "model.safetensors", "np") as file:
-        dtypes = {file.get_slice(name).get_dtype() for name in WEIGHTS}
+        dtypes = {file.get_slice(name).get_dtype() for name in weights}
     assert dtypes == {(dtype or "f32").upper()}
 
 
