@@ -28,7 +28,7 @@ from kinprint.lineage.verdict import Relation
 from real import variants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.verdict import Match, Similar
@@ -147,7 +147,7 @@ def _merge(
 
 def _transforms(models: Zoo) -> Iterator[Told]:
     children = models.children[:10]
-    changed = {
+    changed: Mapping[str, Callable[[Weights], Weights]] = {
         "renamed": lambda w: {f"llm.{name}": t for name, t in w.items()},
         "cast": lambda w: variants.cast_to(w, torch.bfloat16),
         "noised": lambda w: variants.noised(w, SIGMA),

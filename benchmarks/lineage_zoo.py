@@ -6,14 +6,14 @@ and two of one seed on different data. A few minutes on one core at the first ru
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from demo.corpus import docstrings
-from demo.training import Schedule, train_on_masked_words, train_on_pairs
+from demo.training import Objective, Schedule, train_on_masked_words, train_on_pairs
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch.nn.utils import parametrize
@@ -65,92 +65,101 @@ def zoo() -> Zoo:
     """Return all models, training those that are not kept yet."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     texts = docstrings()
-    vocabulary = vocabulary_of(texts)
+    school = _School(vocabulary_of(texts))
 
-    def words(model: BertModel, part: Sequence[str], steps: int, rate: float, seed: int) -> Weights:
-        schedule = Schedule(steps, rate, _BATCH, _TOKENS, seed)
-        train_on_masked_words(model, Tokenizer.from_str(vocabulary), part, schedule, _quiet)
-        return model.state_dict()
+    def kept(name: str, seed: int, start: Weights | None, course: _Course) -> Weights:
+        return _kept(name, partial(school.taught, seed, start, course))
 
-    def pairs(model: BertModel, part: Sequence[str], steps: int, rate: float, seed: int) -> Weights:
-        schedule = Schedule(steps, rate, _BATCH, _TOKENS, seed)
-        train_on_pairs(model, Tokenizer.from_str(vocabulary), part, schedule, _quiet)
-        return model.state_dict()
-
-    def model_of(weights: Weights) -> BertModel:
-        model = small_model(seed=7)
-        model.load_state_dict(weights)
-        return model
-
-    base = _kept("base", lambda: words(small_model(7), texts, _BASE_STEPS, 1e-3, 0))
+    base = kept("base", 7, None, _Course(train_on_masked_words, texts, _BASE_STEPS, 1e-3, 0))
     children = tuple(
-        _kept(
-            f"child-{number}",
-            lambda number=number: (words if number % 2 else pairs)(
-                model_of(base),
-                texts[number % 7 :: 7],
+        kept(
+            f"child-{n}",
+            7,
+            base,
+            _Course(
+                (train_on_pairs, train_on_masked_words)[n % 2],
+                texts[n % 7 :: 7],
                 _CHILD_STEPS,
-                (5e-5, 1e-4, 3e-4)[number % 3],
-                number,
+                (5e-5, 1e-4, 3e-4)[n % 3],
+                n,
             ),
         )
-        for number in range(CHILDREN)
+        for n in range(CHILDREN)
     )
     chain: list[Weights] = []
     for link in range(CHAIN):
-        before = chain[-1] if chain else base
-        chain.append(
-            _kept(
-                f"chain-{link}",
-                lambda before=before, link=link: (pairs if link % 2 else words)(
-                    model_of(before), texts[link::4], 60, 2e-4, 500 + link
-                ),
-            )
-        )
-    return Zoo(
-        base=base,
-        children=children,
-        chain=tuple(chain),
-        adapted=tuple(
-            _kept(f"adapted-{n}", lambda n=n: _adapted(model_of(base), pairs, texts[n::5], 600 + n))
-            for n in range(ADAPTED)
-        ),
-        strangers=tuple(
-            _kept(
-                f"stranger-{n}",
-                lambda n=n: words(small_model(20 + n), texts, _STRANGER_STEPS, 1e-3, 0),
-            )
-            for n in range(STRANGERS)
-        ),
-        twins=tuple(  # type: ignore[arg-type]  # two of them
-            _kept(
-                f"twin-{half}",
-                lambda half=half: words(
-                    small_model(9), texts[half::2], _STRANGER_STEPS, 1e-3, half
-                ),
-            )
-            for half in (0, 1)
-        ),
+        objective = (train_on_masked_words, train_on_pairs)[link % 2]
+        course = _Course(objective, texts[link::4], 60, 2e-4, 500 + link)
+        chain.append(kept(f"chain-{link}", 7, chain[-1] if chain else base, course))
+    adapted = tuple(
+        _kept(f"adapted-{n}", partial(school.adapted, base, texts[n::5], 600 + n))
+        for n in range(ADAPTED)
     )
+    strangers = tuple(
+        kept(
+            f"stranger-{n}",
+            20 + n,
+            None,
+            _Course(train_on_masked_words, texts, _STRANGER_STEPS, 1e-3, 0),
+        )
+        for n in range(STRANGERS)
+    )
+    first, second = (
+        kept(
+            f"twin-{half}",
+            9,
+            None,
+            _Course(train_on_masked_words, texts[half::2], _STRANGER_STEPS, 1e-3, half),
+        )
+        for half in (0, 1)
+    )
+    return Zoo(base, children, tuple(chain), adapted, strangers, (first, second))
 
 
-def _adapted(
-    model: BertModel,
-    train: Callable[[BertModel, Sequence[str], int, float, int], Weights],
-    texts: Sequence[str],
-    seed: int,
-) -> Weights:
-    """Train adapters of rank 8 on a frozen model and merge them into it."""
-    torch.manual_seed(seed)
-    for parameter in model.parameters():
-        parameter.requires_grad_(requires_grad=False)
-    linear = [each for each in model.encoder.modules() if isinstance(each, torch.nn.Linear)]
-    for each in linear:
-        parametrize.register_parametrization(each, "weight", _LowRank(*each.weight.shape))
-    train(model, texts, 40, 1e-3, seed)
-    for each in linear:
-        parametrize.remove_parametrizations(each, "weight", leave_parametrized=True)
-    return deepcopy(model.state_dict())
+@dataclass(frozen=True)
+class _Course:
+    """One training."""
+
+    objective: Objective
+    texts: Sequence[str]
+    steps: int
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class _School:
+    """Trains models under one vocabulary."""
+
+    vocabulary: str
+
+    def taught(self, seed: int, start: Weights | None, course: _Course) -> Weights:
+        """Train a model from given weights, or from those that a seed draws."""
+        model = small_model(seed)
+        if start is not None:
+            model.load_state_dict(start)
+        return self._train(model, course)
+
+    def adapted(self, base: Weights, texts: Sequence[str], seed: int) -> Weights:
+        """Train adapters of rank 8 on a frozen model and merge them into it."""
+        model = small_model(seed=7)
+        model.load_state_dict(base)
+        torch.manual_seed(seed)
+        for parameter in model.parameters():
+            parameter.requires_grad = False
+        linear = [each for each in model.encoder.modules() if isinstance(each, torch.nn.Linear)]
+        for each in linear:
+            parametrize.register_parametrization(each, "weight", _LowRank(*each.weight.shape))
+        self._train(model, _Course(train_on_pairs, texts, 40, 1e-3, seed))
+        for each in linear:
+            parametrize.remove_parametrizations(each, "weight", leave_parametrized=True)
+        return dict(model.state_dict())
+
+    def _train(self, model: BertModel, course: _Course) -> Weights:
+        schedule = Schedule(course.steps, course.learning_rate, _BATCH, _TOKENS, course.seed)
+        tokenizer = Tokenizer.from_str(self.vocabulary)
+        course.objective(model, tokenizer, course.texts, schedule, _quiet)
+        return dict(model.state_dict())
 
 
 def _kept(name: str, make: Callable[[], Weights]) -> Weights:

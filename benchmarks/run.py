@@ -21,6 +21,8 @@ NAMES = (
     "method",
     "report",
     "merges",
+    "noise",
+    "lineage",
 )
 
 if __name__ == "__main__":
