@@ -249,7 +249,7 @@ def _rms(child: Weights, base: Weights) -> float:
 
 def _names_noise(told: ChangeEvidence) -> bool:
     """Whether it is called added noise, alone or over a training."""
-    over = told.kind is ChangeKind.MIXTURE and told.sentence.startswith("Added noise")
+    over = told.kind is ChangeKind.MIXTURE and "added noise over" in told.sentence
     return told.kind is ChangeKind.ADDED_NOISE or over
 
 

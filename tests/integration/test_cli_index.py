@@ -205,7 +205,8 @@ def test_compare_works_across_hub_and_disk(hub: HubStandIn, tmp_path: Path) -> N
     file = tmp_path / "copy.safetensors"
     taken = run_json("fingerprint", "rival/copy", "-o", str(file))
     assert set(taken) == {
-        *("repo", "revision", "views", "bytes_read", "bytes_stored", "digest", "file"),
+        *("repo", "revision", "views", "sketched", "depth"),
+        *("bytes_read", "bytes_stored", "digest", "file"),
     }
     assert taken["bytes_stored"] == file.stat().st_size
     done = run("compare", str(file), "acme/original", "--json", "--exit-code")

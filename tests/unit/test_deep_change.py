@@ -177,7 +177,7 @@ def test_noise_of_twice_a_training_is_named_beside_it_and_hides_it_when_much_lar
     rms = float(np.sqrt(np.mean([((child[n] - BASE[n]) ** 2).mean() for n in matrices])))
     visible = evidence(w.noised(child, 2.2 * rms))
     assert visible.kind in {ChangeKind.MIXTURE, ChangeKind.ADDED_NOISE}
-    assert visible.sentence.startswith("Added")
+    assert visible.sentence.startswith("The values differ by what looks like added")
     hidden = evidence(w.noised(child, 30 * rms))
     assert hidden.kind is ChangeKind.ADDED_NOISE
     assert "perhaps over a light training" in hidden.sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from kinprint.fingerprint.take import take
 from kinprint.lineage.evidence.record import ChangeKind, Comparison
 from kinprint.lineage.explain import Beside, explain
 from kinprint.lineage.matching import Matching
-from kinprint.lineage.verdict import Direction, Relation
+from kinprint.lineage.verdict import Direction, Interval, Relation
 from kinprint.service.discretion import discreet_comparison
 from memory_checkpoint import MemoryCheckpoint
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.record import Fingerprint
 
 BASE = w.strangers(0)
+DAY_0 = datetime(2026, 3, 1, tzinfo=UTC)
+DAY_5 = DAY_0 + timedelta(days=5)
 COPY = w.renamed(w.noised(BASE, 1 / 708, seed=3))
 
 
@@ -70,6 +73,7 @@ def test_a_merge_of_two_siblings_is_found_with_its_shares() -> None:
         mixed,
         w.fingerprint(one, "bo/one", bases=("acme/base",)),
         [w.fingerprint(two, "cy/two", bases=("acme/base",)), base],
+        Beside(intervals=(Interval(not_before=DAY_5), Interval(not_after=DAY_0))),
     )
     assert found.evidence.merge is not None
     shares = {
@@ -151,3 +155,45 @@ def test_numbers_of_the_evidence_are_finite() -> None:
     found = explain(w.fingerprint(zero, "bo/zero"), w.fingerprint(BASE, "acme/original"))
     assert found.verdict.relation is Relation.INSUFFICIENT
     assert "NaN" not in found.model_dump_json()
+
+
+def test_two_mirrors_of_an_older_third_model_are_not_ordered_against_each_other() -> None:
+    third = w.fingerprint(BASE, "acme/x")
+    early = w.fingerprint(BASE, "bo/fp16", dtype="F16")
+    late = w.fingerprint(BASE, "cy/bf16", dtype="BF16")
+    times = [
+        Interval(not_before=DAY_0 + timedelta(days=day), not_after=DAY_0 + timedelta(days=day))
+        for day in (5, 2, 0)
+    ]
+    beside = Beside(intervals=(times[0], times[1]), other_intervals=(times[2],))
+    found = explain(late, early, [third], beside)
+    assert found.verdict.relation is Relation.SHARED_BASE
+    assert found.verdict.direction is Direction.UNKNOWN
+    assert found.evidence.timeline is not None
+    assert found.evidence.timeline.hints == ()
+
+
+def test_two_children_of_one_base_get_no_hint_of_who_built_on_whom() -> None:
+    head = {"head": w.strangers(20, layers=1)["layers.0.weight"]}
+    one = w.fingerprint(w.trained(BASE, 0.003, seed=10) | head, "bo/one")
+    two = w.fingerprint(w.trained(BASE, 0.003, seed=11), "cy/two")
+    found = explain(one, two)
+    assert found.verdict.relation is Relation.RELATED
+    assert found.evidence.timeline is not None
+    assert found.evidence.timeline.hints == ()
+
+
+def test_a_model_is_no_mixture_of_what_came_after_it() -> None:
+    child = w.trained(BASE, 0.01, seed=20)
+    beyond = {n: (2 * child[n] - BASE[n]).astype(np.float32) for n in BASE}
+    found = explain(
+        w.fingerprint(child, "honest/m", bases=("acme/base",)),
+        w.fingerprint(beyond, "eve/extrapolated"),
+        [w.fingerprint(BASE, "acme/base")],
+        Beside(
+            intervals=(Interval(not_after=DAY_0), Interval(not_before=DAY_5)),
+            other_intervals=(Interval(not_after=DAY_0),),
+        ),
+    )
+    assert found.evidence.merge is None
+    assert "merged" not in {each.name for each in found.verdict.transforms}

@@ -229,3 +229,20 @@ def test_the_instance_keeps_its_id(tmp_path: Path) -> None:
         first = index.instance_id()
     with Index.open(url) as index:
         assert index.instance_id() == first
+
+
+def test_a_repo_that_was_gated_or_renamed_since_is_given_back_as_it_is_now(index, rng) -> None:
+    fingerprint = synthetic(rng, "acme/original")
+    number = index.add(fingerprint, seen_at=DAY_0)
+    moved = fingerprint.origin.model_copy(
+        update={
+            "repo": "acme/renamed",
+            "aliases": ("acme/original",),
+            "visibility": Visibility.GATED,
+        }
+    )
+    assert index.add(replace(fingerprint, origin=moved), seen_at=DAY_1) == number
+    origin = index.fingerprint(number).origin
+    assert origin.visibility is Visibility.GATED
+    assert origin.repo == "acme/renamed"
+    assert "acme/original" in origin.aliases

@@ -187,7 +187,7 @@ def test_what_is_declared_is_set_off_as_good_news() -> None:
         language="en",
         made_at=cases.MADE_AT,
     )
-    assert '<p class="pill declared">one looks derived from the other · declared</p>' in declared
+    assert '<p class="pill declared">one set of weights, changed · declared</p>' in declared
     assert '<p class="pill claim">' in source("copy")
 
 

@@ -202,6 +202,7 @@ def test_events_come_in_the_order_of_time_whatever_zone_they_were_written_in() -
 def test_unknown_bounds_are_named() -> None:
     shown = timeline(Interval(), interval(0, None), names=NAMES)
     assert shown.reason == (
-        "Cannot tell: no witness says by when the weights of rival/copy existed; "
-        "no witness says by when the weights of acme/original existed."
+        "Cannot tell: no witness that was consulted here says by when the weights of rival/copy "
+        "existed; no witness that was consulted here says by when the weights of acme/original "
+        "existed."
     )

@@ -108,8 +108,6 @@ def validate_revision(text: str) -> str:
 
 
 def is_fingerprint(path: Path) -> bool:
-    """Say whether a file on disk is a fingerprint, by its ending and its metadata."""
-    if path.suffix != ".safetensors":
-        return False
+    """Say whether a file on disk is a fingerprint, by its first bytes."""
     with path.open("rb") as file:
         return _FINGERPRINT.match(file.read(_FIRST_BYTES)) is not None

@@ -9,8 +9,15 @@ from kinprint.checkpoints.documents import Document, Documents
 from kinprint.checkpoints.open import open_checkpoint
 from kinprint.checkpoints.open_documents import documents_of
 from kinprint.checkpoints.source import FingerprintSource, HubSource, parse_source, validate_repo_id
+from kinprint.checkpoints.tensors import Visibility
 from kinprint.cli.progress import fingerprint_with_bar, reading_bar
-from kinprint.errors import HubTimeoutError, KinprintError, UsageError
+from kinprint.errors import (
+    HostRefusedError,
+    HubTimeoutError,
+    KinprintError,
+    NotPublicError,
+    UsageError,
+)
 from kinprint.fingerprint.deep import read_deep
 from kinprint.lineage.evidence.time.timeline import noted, published
 from kinprint.lineage.matching import Matching
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
     from kinprint.lineage.evidence.record import SideName, TimelineEvent
 
 ANCESTORS = 8
-"""Declared bases read for one comparison; honest chains are a handful long."""
+"""Declared bases asked for in one comparison; honest chains are a handful long."""
 
 NO_TEXTS = "a fingerprint file holds no texts"
 
@@ -47,32 +54,51 @@ def read_ancestors(
         name.lower() for each in read for name in (each.origin.repo, *each.origin.aliases) if name
     }
     waiting = [base for each in read for base in each.origin.declared_bases]
-    hub_is_down = False
-    while waiting:
+    for _ in range(ANCESTORS):
+        waiting = [base for base in waiting if base.lower() not in known]
+        if not waiting:
+            break
         base = waiting.pop(0)
-        if base.lower() in known:
-            continue
         known.add(base.lower())
-        if hub_is_down or len(found) == ANCESTORS:
-            unread[base] = "the Hub did not answer" if hub_is_down else "further bases are not read"
-            continue
         try:
-            # A card may name anything; only a repo of the Hub is ever opened.
-            fingerprint = fingerprint_with_bar(_hub_id(base), quiet=quiet)
+            canonical = _public_id(base)
+            if canonical.lower() in known - {base.lower()}:
+                continue
+            known.add(canonical.lower())
+            fingerprint = fingerprint_with_bar(canonical, quiet=quiet)
+        except (HubTimeoutError, HostRefusedError) as error:
+            unread[base] = error.message
+            break
         except KinprintError as error:
             unread[base] = error.message
-            hub_is_down = isinstance(error, HubTimeoutError)
             continue
         found.append(fingerprint)
         waiting += fingerprint.origin.declared_bases
+    left = [base for base in waiting if base.lower() not in known]
+    unread |= dict.fromkeys(left[:ANCESTORS], "not read any more")
     return found, unread
 
 
-def _hub_id(base: str) -> str:
+def _public_id(base: str) -> str:
+    """Return what the Hub calls a repo that a card names, if anybody may read it.
+
+    The user's token may open more than the reader of the report may see, and a card may name
+    anything: a path is never opened.
+
+    Raises:
+        NotPublicError: It is private.
+        KinprintError: It cannot be asked for.
+    """
     source = parse_source(validate_repo_id(base))
     if not isinstance(source, HubSource):
         raise UsageError(f"{base!r} is a path here, and so not read as a repo")
-    return base
+    # The Hub's client is slow to import, and not needed where no card names a base.
+    from kinprint.checkpoints.hub_client import hub_client
+
+    origin = hub_client().origin(base)
+    if origin.visibility not in (Visibility.PUBLIC, Visibility.GATED):
+        raise NotPublicError(f"{base} is not public")
+    return origin.repo or base
 
 
 def read_texts(source: str) -> Documents:
@@ -85,18 +111,21 @@ def read_texts(source: str) -> Documents:
 
 
 def read_events(
-    sides: Mapping[SideName, Fingerprint], published_at: Mapping[SideName, datetime]
+    sides: Mapping[SideName, tuple[str, Fingerprint]],
+    published_at: Mapping[SideName, datetime],
 ) -> tuple[TimelineEvent, ...]:
     """Return what is dated of both sides: the Hub's history, and what the user says.
 
     Args:
-        sides: Both fingerprints.
+        sides: What the user named, and its fingerprint.
         published_at: ``--published-at``.
     """
     events: list[TimelineEvent] = [published(side, at) for side, at in published_at.items()]
-    for side, fingerprint in sides.items():
+    for side, (source, fingerprint) in sides.items():
         origin = fingerprint.origin
-        if origin.repo is not None and origin.revision is not None:
+        # A file on disk is compared without a network, whatever repo it says it is of.
+        is_on_hub = isinstance(parse_source(source), HubSource)
+        if is_on_hub and origin.repo is not None and origin.revision is not None:
             # The Hub's client is slow to import, and not needed for local files.
             from kinprint.checkpoints.history import history_of
             from kinprint.checkpoints.hub_client import hub_client

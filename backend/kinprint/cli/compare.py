@@ -10,7 +10,14 @@ import click
 
 from kinprint import clock
 from kinprint.cli.beside import read_ancestors, read_cells_again, read_events, read_texts
-from kinprint.cli.output import exit_code_option, json_option, leave, print_json, write_text
+from kinprint.cli.output import (
+    check_output,
+    exit_code_option,
+    json_option,
+    leave,
+    print_json,
+    write_text,
+)
 from kinprint.cli.progress import fingerprint_with_bar
 from kinprint.cli.report import console, show_comparison
 from kinprint.errors import UsageError
@@ -59,6 +66,11 @@ def compare(
     files, or owner/name[@revision]. Nothing is stored.
     """
     dates = _dates(published_at)
+    for path in (html, markdown):
+        if path is not None:
+            check_output(path)
+    if html is not None and html == markdown:
+        raise UsageError("--html and --markdown name one file", hint="Give each its own.")
     first, second, *further = (
         fingerprint_with_bar(each, quiet=as_json) for each in (a, b, *others)
     )
@@ -69,16 +81,17 @@ def compare(
         [*further, *ancestors],
         Beside(
             documents=(read_texts(a), read_texts(b)),
-            events=read_events({"repo": first, "match": second}, dates),
+            events=read_events({"repo": (a, first), "match": (b, second)}, dates),
             deep=read_cells_again(a, first, b, second, quiet=as_json) if deep else None,
             unread=unread,
         ),
     )
-    _write_reports(comparison, html, markdown, language)
     if as_json:
         print_json(comparison)
     else:
         show_comparison(console(), comparison)
+    _write_reports(comparison, html, markdown, language)
+    if not as_json:
         for path in (html, markdown):
             if path is not None:
                 click.echo(f"Report: {path}")

@@ -40,6 +40,8 @@ def fingerprint(src: str, output: Path, screen: bool, as_json: bool) -> None:
                 "repo": taken.origin.repo,
                 "revision": taken.origin.revision,
                 "views": len(taken.views),
+                "sketched": sketched,
+                "depth": taken.depth.value,
                 "bytes_read": taken.bytes_read,
                 "bytes_stored": bytes_stored,
                 "digest": digest_of(taken),
@@ -51,7 +53,7 @@ def fingerprint(src: str, output: Path, screen: bool, as_json: bool) -> None:
     console().print(
         f"{output}: {sketched:,} of {len(taken.views):,} tensors sketched; "
         f"{taken.bytes_read:,} bytes read, {bytes_stored:,} bytes stored.\n"
-        f"Digest of the weights: {digest_of(taken)}",
+        f"Digest of {'this screen' if screen else 'the weights'}: {digest_of(taken)}",
         soft_wrap=True,
         markup=False,
     )

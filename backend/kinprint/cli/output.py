@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kinprint.errors import MissingError
+from kinprint.errors import MissingError, UsageError
 from kinprint.lineage.verdict import CLAIMS
 
 if TYPE_CHECKING:
@@ -39,12 +39,30 @@ def print_json(document: BaseModel | dict[str, Any]) -> None:
         click.echo(document.model_dump_json(indent=2))
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a report.
+def check_output(path: Path) -> None:
+    """Refuse a file that cannot be written, before anything is read for it.
 
     Raises:
+        UsageError: Another kind of file has that name: weights, perhaps.
+        MissingError: Its folder does not exist.
+    """
+    if not path.absolute().parent.is_dir():
+        raise MissingError(f"There is no folder {str(path.parent)!r}")
+    if path.exists() and path.suffix.lower() not in (".html", ".htm", ".md", ".json"):
+        raise UsageError(
+            f"{str(path)!r} exists and is no report; it was left as it is.",
+            hint="Choose another name, or remove the file yourself.",
+        )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report or a statement, in place of an older one but of nothing else.
+
+    Raises:
+        UsageError: Another file has that name.
         MissingError: The folder does not exist or cannot be written to.
     """
+    check_output(path)
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

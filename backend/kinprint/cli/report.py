@@ -31,7 +31,7 @@ RENAME_LINES = 5
 
 _WORDS = {
     Relation.SAME_WEIGHTS: "the same weights",
-    Relation.DERIVED: "one looks derived from the other",
+    Relation.DERIVED: "one set of weights, changed",
     Relation.MERGED: "looks merged from several models",
     Relation.SHARES_PARTS: "whole parts look shared",
     Relation.SHARED_BASE: "both look derived from a third model",

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from kinprint.cli.failure import one_line
-from kinprint.cli.output import json_option, print_json
+from kinprint.cli.output import check_output, json_option, print_json
 from kinprint.cli.progress import fingerprint_with_bar
-from kinprint.errors import MissingError
+from kinprint.errors import MissingError, UsageError
+from kinprint.fingerprint.record import Depth
 from kinprint.index.signing import FirstSeen, statement_of
 from kinprint.index.timestamps import ROOT_BYTES, TOKEN_BYTES, read_roots, verified
 from kinprint.index.timestamps import statement_of as statement_to_stamp
@@ -35,12 +36,16 @@ def statement(src: str, output: Path, as_json: bool) -> None:
     make the request with `openssl ts -query -data FILE -sha256 -cert -out request.tsq`, send it to
     an authority (RFC 3161), and hand its answer to `kinprint witness add`.
     """
-    digests = weight_sets(fingerprint_with_bar(src, quiet=as_json))
+    check_output(output)
+    fingerprint = fingerprint_with_bar(src, quiet=as_json)
+    if fingerprint.depth is not Depth.FULL:
+        raise UsageError(
+            f"{src!r} is a screen, whose digest is not that of the weights",
+            hint="Take the whole fingerprint, or name the model itself.",
+        )
+    digests = weight_sets(fingerprint)
     content = statement_to_stamp(digests)
-    try:
-        output.write_bytes(content)
-    except FileNotFoundError:
-        raise MissingError(f"No folder {str(output.parent)!r}") from None
+    output.write_bytes(content)
     if as_json:
         print_json({"file": str(output), "digests": digests})
         return

@@ -84,14 +84,15 @@ class Probes:
             )
 
     def keys_without(self, key_id: str) -> frozenset[str]:
-        """Return the keys of the revisions that have probes, but none under this key."""
+        """Return the keys that something rests on which this one has not signed."""
         renewed = select(probe.c.revision_id).where(probe.c.key_id == key_id)
         with reading(self._engine) as connection:
-            return frozenset(
-                connection.scalars(
-                    select(probe.c.key_id).where(probe.c.revision_id.not_in(renewed)).distinct()
-                )
+            own = connection.scalars(
+                select(probe.c.key_id).where(probe.c.revision_id.not_in(renewed)).distinct()
             )
+            # A suspect's answers are not read again: what was found with a key stays checkable.
+            answered = connection.scalars(select(partner_probe.c.key_id).distinct())
+            return frozenset((*own, *answered))
 
     def forget_keys_but(self, key_ids: Collection[str]) -> None:
         """Delete what was signed under any other key: without the key it says nothing."""

@@ -29,6 +29,13 @@ def find_repo(connection: Connection, name: str) -> int | None:
     return number
 
 
+def aliases_of(connection: Connection, name: str) -> tuple[str, ...]:
+    """Return the other ids that lead to a repo, in lower case."""
+    number = find_repo(connection, name)
+    chosen = select(repo_alias.c.folded).where(repo_alias.c.repo_id == number)
+    return tuple(connection.scalars(chosen.order_by(repo_alias.c.folded)))
+
+
 def keep_repo(connection: Connection, name: str, aliases: Sequence[str]) -> int:
     """Return the number of a repo, stored under its present id with its former ones.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
@@ -21,7 +22,7 @@ from kinprint.index.look_up import find_hits
 from kinprint.index.probes import Probes
 from kinprint.index.ranking import Candidate, rank
 from kinprint.index.readings import Readings, ReadingState
-from kinprint.index.repos import find_repo
+from kinprint.index.repos import aliases_of, find_repo
 from kinprint.index.revisions import StoredRevision
 from kinprint.index.schema import fingerprint_file, instance
 from kinprint.index.statistics import IndexSize, IndexStatistics, size_of, statistics_of
@@ -206,7 +207,7 @@ class Index:
         return found
 
     def fingerprint(self, revision_id: int) -> Fingerprint:
-        """Return a revision's fingerprint.
+        """Return a revision's fingerprint, with what is known of its repo by now.
 
         Raises:
             MissingError: There is none.
@@ -218,9 +219,15 @@ class Index:
                     fingerprint_file.c.revision_id == revision_id
                 )
             )
-        if content is None:
+            row = revisions.by_id(connection, revision_id)
+            aliases = () if row is None else aliases_of(connection, row.repo)
+        if content is None or row is None:
             raise _missing(revision_id)
-        return from_bytes(content)
+        read = from_bytes(content)
+        # The file keeps what was true when it was read; names and gates change afterwards.
+        names = dict.fromkeys((*read.origin.aliases, *aliases))
+        known = {"visibility": row.visibility, "repo": row.repo, "aliases": tuple(names)}
+        return replace(read, origin=read.origin.model_copy(update=known))
 
     def candidates(
         self, fingerprint: Fingerprint, *, limit: int = 32, exclude_repo: str | None = None

@@ -10,7 +10,7 @@ from kinprint.lineage.parentage import declared_direction, declares, descends
 from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.residuals import explains
 from kinprint.lineage.timeline import direction_by_time
-from kinprint.lineage.verdict import Coverage, Interval, Side
+from kinprint.lineage.verdict import Coverage, Direction, Interval, Side
 from kinprint.lineage.wording import name_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def compare(
     others: Sequence[Fingerprint] = (),
     *,
     intervals: tuple[Interval, Interval] | None = None,
+    other_intervals: Sequence[Interval] = (),
     unread: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare ``a`` with ``b``.
@@ -34,6 +35,7 @@ def compare(
         b: The revision that it may have come from, or the other way round.
         others: Further models, such as a declared base, that may explain what the two share.
         intervals: When the weights of both existed, where an index knows.
+        other_intervals: The same of each further model, where an index knows.
         unread: Declared bases that could not be read, with the reason.
 
     Example:
@@ -47,7 +49,17 @@ def compare(
         Interval(not_before=each.origin.created_at, repo_not_before=each.origin.created_at)
         for each in (a, b)
     )
-    older = [each for each in others if descends(a, each, others) and descends(b, each, others)]
+    times = dict(zip(map(id, others), other_intervals, strict=False))
+    older = [
+        each
+        for each in others
+        if all(
+            descends(side, each, others)
+            or direction_by_time(interval, times.get(id(each), Interval()))
+            is Direction.REPO_FROM_MATCH
+            for side, interval in zip((a, b), first, strict=True)
+        )
+    ]
     # A base of both explains more than a relative of one: the older ones are asked first.
     asked = sorted(others, key=lambda each: not any(each is base for base in older))
     explainer = next((each for each in asked if _explains(matching, each, older)), None)

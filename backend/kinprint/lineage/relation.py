@@ -109,7 +109,8 @@ def judge(matching: Matching, *, n_revisions: int, circumstances: Circumstances)
         transforms.vocab_extended(query, candidate, pairs),
     )
     # Two children of one base differ by both their changes: no figure of either can be read off.
-    values = () if relation is Relation.SHARED_BASE else change.transforms
+    screened = Depth.SCREEN in (query.depth, candidate.depth)
+    values = () if relation is Relation.SHARED_BASE or screened else change.transforms
     return _verdict(
         matching,
         claim,
@@ -235,7 +236,7 @@ def _contradiction(circumstances: Circumstances, *, related: bool) -> tuple[Find
         Finding(
             code="contradiction",
             summary="The side that declares the other as its base was seen before the other was "
-            "published.",
+            "published; a base that was deleted and made again looks so, too.",
         ),
     )
 

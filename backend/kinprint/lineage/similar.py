@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.index.store import Index, IndexSize, StoredRevision
 
+HIDING_RELATIONS = ("adapter", "quantized")
+"""Declared relations whose weights need not look like their base's."""
+
 _EXPLAINERS = 8
 """Third models tried for each match: the declared ancestors and the best-scoring matches."""
 
@@ -113,7 +116,7 @@ def similar(
     return Similar(
         repo=name_of(fingerprint),
         revision=origin.revision,
-        verdict=_with_finding(verdict, _unmeasured_bases(ancestors, kin)),
+        verdict=_with_finding(verdict, _unmeasured_bases(fingerprint, verdict, ancestors, kin)),
         matches=tuple(matches),
         coverage=coverage,
         checked_at=checked_at,
@@ -289,13 +292,20 @@ def _nothing_found(fingerprint: Fingerprint, size: IndexSize, coverage: Coverage
     )
 
 
-def _unmeasured_bases(ancestors: Ancestors, kin: Sequence[_Kin]) -> Finding | None:
+def _unmeasured_bases(
+    fingerprint: Fingerprint, verdict: Verdict, ancestors: Ancestors, kin: Sequence[_Kin]
+) -> Finding | None:
+    if fingerprint.origin.declared_relation in HIDING_RELATIONS:
+        return None
+    if verdict.relation is Relation.INSUFFICIENT:
+        return None
     found = {each.revision.repo for each in kin}
     direct = ancestors.read[: ancestors.direct]
-    missing = [each.repo for each in direct if each.repo not in found]
+    missing = [f"{each.repo}@{each.revision[:8]}" for each in direct if each.repo not in found]
     if not missing:
         return None
     return Finding(
         code="declared_base_not_measured",
-        summary=f"Declared as a base, but no shared weights were found: {', '.join(missing)}.",
+        summary="Declared as a base, but no shared weights were found with the revision read here: "
+        f"{', '.join(missing)}. Another revision may share them.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from kinprint.checkpoints.tensors import Origin
+    from kinprint.fingerprint.record import Fingerprint
     from kinprint.index.store import StoredRevision
+    from kinprint.lineage.ancestors import Ancestors
     from kinprint.lineage.evidence.record import Comparison
     from kinprint.lineage.verdict import Coverage
     from kinprint.service.instance import Instance
@@ -46,6 +49,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2
+COMPARISONS_AT_ONCE = 2
+COMPARE_WAIT_S = 20.0
+"""A comparison keeps a core busy for a second; more of them would only wait for one another."""
+FURTHER_MODELS = 8
+"""Third models compared with both sides; their number is squared in strangers' cards."""
 NO_TEXTS = "The texts of one of the two were not read here: they are once it is under comparison."
 
 
@@ -86,6 +94,7 @@ class Answers:
         self._instance = instance
         self._index = instance.index
         self._glance = Glance(instance.settings)
+        self._comparing = threading.BoundedSemaphore(COMPARISONS_AT_ONCE)
 
     def coverage(self) -> Coverage:
         """Say what an answer given now rests on."""
@@ -160,31 +169,59 @@ class Answers:
             if isinstance(found, _Unreadable):
                 raise found.error
             sides.append(found)
+        if not asker.may_enqueue:
+            raise NotIndexedError("Comparisons are made for people, not for crawlers")
         first, second = sides
-        bases = (*first.declared_bases, *second.declared_bases)
-        others = [
-            self._index.fingerprint(each.id)
-            for each in declared_ancestors(self._index, bases).read
-            if each.id not in (first.id, second.id)
-        ]
-        mine, other = (self._index.fingerprint(each.id) for each in sides)
-        return discreet_comparison(explain(mine, other, others, self._beside(first, second)))
+        if not self._comparing.acquire(timeout=COMPARE_WAIT_S):
+            raise NotReadyError("Too many comparisons are being made", hint="Ask again soon.")
+        try:
+            return self._explained(first, second)
+        finally:
+            self._comparing.release()
 
-    def _beside(self, first: StoredRevision, second: StoredRevision) -> Beside:
-        """What the index holds of two revisions beside their weights; the Hub is not asked."""
-        fingerprints = [self._index.fingerprint(each.id) for each in (first, second)]
-        mine, other = (self._index.documents.of(each.id) for each in (first, second))
-        missing = {} if mine and other else dict.fromkeys(("declarations", "config"), NO_TEXTS)
-        a, b = (Interval(**self._index.interval(each)._asdict()) for each in fingerprints)
-        return Beside(
-            documents=(mine, other) if mine and other else None,
-            intervals=(a, b),
-            events=(
-                *seen("repo", self._index.witnesses(fingerprints[0])),
-                *seen("match", self._index.witnesses(fingerprints[1])),
+    def _explained(self, first: StoredRevision, second: StoredRevision) -> Comparison:
+        mine, other = (self._index.fingerprint(each.id) for each in (first, second))
+        bases = (*first.declared_bases, *second.declared_bases)
+        ancestors = declared_ancestors(self._index, bases)
+        further = self._further(mine, other, ancestors)
+        texts = [self._index.documents.of(each.id) for each in (first, second)]
+        a, b = texts
+        comparison = explain(
+            mine,
+            other,
+            further,
+            Beside(
+                documents=(a, b) if a and b else None,
+                intervals=(self._interval(mine), self._interval(other)),
+                other_intervals=tuple(map(self._interval, further)),
+                events=(
+                    *seen("repo", self._index.witnesses(mine)),
+                    *seen("match", self._index.witnesses(other)),
+                ),
+                unread=ancestors.unread,
+                missing={} if a and b else dict.fromkeys(("declarations", "config"), NO_TEXTS),
             ),
-            missing=missing,
         )
+        return discreet_comparison(comparison)
+
+    def _further(
+        self, mine: Fingerprint, other: Fingerprint, ancestors: Ancestors
+    ) -> list[Fingerprint]:
+        """Third models that may explain what two share: as in a look-up, so that both say alike."""
+        sides = {mine.origin.repo, other.origin.repo}
+        numbers = {each.id: each.repo for each in ancestors.read[:FURTHER_MODELS]}
+        for each in self._index.candidates(
+            mine, limit=FURTHER_MODELS, exclude_repo=mine.origin.repo
+        ):
+            numbers.setdefault(each.revision_id, self._index.revision(each.revision_id).repo)
+        return [
+            self._index.fingerprint(number)
+            for number, repo in list(numbers.items())[:FURTHER_MODELS]
+            if repo not in sides
+        ]
+
+    def _interval(self, fingerprint: Fingerprint) -> Interval:
+        return Interval(**self._index.interval(fingerprint)._asdict())
 
     def _is_gated(self, repo: str) -> bool:
         found = self._index.find(repo)

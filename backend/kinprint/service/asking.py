@@ -43,12 +43,15 @@ def page(html: str) -> Response:
     """Answer with a page that loads nothing and runs nothing."""
     response = Response(html, mimetype="text/html")
     response.headers["Content-Security-Policy"] = _PAGE_POLICY
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept"
     return response
 
 
 def reply(answer: BaseModel, *, location: str | None = None) -> Response:
     """Turn an answer into 200, or 202 with when (and where) to ask again."""
     response = Response(answer.model_dump_json(), mimetype="application/json")
+    response.headers["Vary"] = "Accept"
     if isinstance(answer, Pending):
         response.status_code = 202
         response.headers["Retry-After"] = str(RETRY_AFTER_S)

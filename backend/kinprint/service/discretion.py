@@ -43,7 +43,9 @@ def discreet_comparison(comparison: Comparison) -> Comparison:
     evidence = comparison.evidence
     shown = Evidence(
         tree=evidence.tree,
-        timeline=evidence.timeline,
+        timeline=None
+        if evidence.timeline is None
+        else evidence.timeline.model_copy(update={"hints": ()}),
         reproduction=evidence.reproduction,
         missing=dict.fromkeys(("weights", "change", "merge", "declarations", "config"), GATED),
     )
@@ -66,4 +68,8 @@ def _cut(verdict: Verdict) -> Verdict:
 
 
 def _nameless(transform: Transform) -> Transform:
-    return transform.model_copy(update={"tensors": ()})
+    changed: dict[str, object] = {"tensors": ()}
+    if transform.name.startswith("layers_"):
+        # Its sentence shows the keys of the stacks.
+        changed["summary"] = "The layers of the two do not correspond one to one."
+    return transform.model_copy(update=changed)

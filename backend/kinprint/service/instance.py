@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from kinprint.errors import MissingError
@@ -74,9 +73,9 @@ class Instance:
         settings = self.settings
         return settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
 
-    @cached_property
+    @property
     def keys(self) -> tuple[SecretKey, ...]:
-        """All secret keys, newest first; the first is made when it is first needed."""
+        """All secret keys, newest first, as the file has them now: another process may rotate."""
         return SecretKey.load_all(secret_key_file(self.settings))
 
     def __enter__(self) -> Self:

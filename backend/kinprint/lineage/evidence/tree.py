@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kinprint.lineage.evidence.record import LineageTree, TreeNode
 from kinprint.lineage.matching import Matching
-from kinprint.lineage.parentage import declares
+from kinprint.lineage.parentage import declared_direction, declares
 from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.verdict import CLAIMS, Coverage, Direction, Relation
 from kinprint.lineage.wording import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Literal
 
     from kinprint.fingerprint.record import Fingerprint
@@ -55,9 +56,9 @@ def lineage_tree(
         if name not in names
     }
     edges: dict[int, _Edge] = {}
-    for child, edge in _edges(members, names, list(unread), verdict):
-        if child not in edges and not _is_above(edges, child, edge.parent):
-            edges[child] = edge
+    for child, parent, measure in _edges(members, names, list(unread), verdict):
+        if child not in edges and not _is_above(edges, child, parent):
+            edges[child] = measure()
     roles: list[Literal["repo", "match", "ancestor", "relative"]] = ["repo", "match"]
     above = {edge.parent for edge in edges.values()}
     roles += ["ancestor" if number in above else "relative" for number in range(2, len(names))]
@@ -74,30 +75,51 @@ def lineage_tree(
 
 def _edges(
     members: Sequence[Fingerprint], names: Sequence[str], unread: Sequence[str], verdict: Verdict
-) -> Iterator[tuple[int, _Edge]]:
-    """Yield (child, edge), the more certain edges of a child first."""
+) -> Iterator[tuple[int, int, Callable[[], _Edge]]]:
+    """Yield (child, parent, how to measure along it), the more certain edges of a child first."""
+    # Of the two sides time and cards have decided together; two cards may name each other.
+    pair = {
+        Direction.REPO_FROM_MATCH: (0, 1),
+        Direction.MATCH_FROM_REPO: (1, 0),
+        Direction.UNKNOWN: None,
+    }[_pair_direction(members, verdict)]
     for child, member in enumerate(members):
         for parent, other in enumerate(members):
-            if child != parent and declares(member, other):
-                is_pair = {child, parent} == {0, 1}
-                along = verdict if is_pair else _along(members, child, parent)
-                yield child, _edge(parent, along, declared=True)
-    if verdict.relation in CLAIMS and verdict.direction is not Direction.UNKNOWN:
-        upwards = verdict.direction is Direction.REPO_FROM_MATCH
-        child, parent = (0, 1) if upwards else (1, 0)
-        yield child, _edge(parent, verdict, declared=verdict.declared)
+            if child == parent or not declares(member, other):
+                continue
+            if {child, parent} != {0, 1}:
+                yield child, parent, _lazily(members, child, parent, declared=True)
+            elif (child, parent) == pair:
+                yield child, parent, partial(_edge, parent, verdict, declared=True)
+    if pair is not None and verdict.relation in CLAIMS:
+        child, parent = pair
+        yield child, parent, partial(_edge, parent, verdict, declared=verdict.declared)
     if verdict.relation is Relation.SHARED_BASE and verdict.explained_by in names:
         base = names.index(verdict.explained_by)
         for child in (0, 1):
             declared = declares(members[child], members[base])
-            yield child, _edge(base, _along(members, child, base), declared=declared)
+            yield child, base, _lazily(members, child, base, declared=declared)
     first_unread: Mapping[str, int] = {
         name.lower(): len(members) + number for number, name in enumerate(unread)
     }
     for child, member in enumerate(members):
         for name in member.origin.declared_bases:
             if name.lower() in first_unread:
-                yield child, _Edge(first_unread[name.lower()], relation=None, declared=True)
+                parent = first_unread[name.lower()]
+                yield child, parent, partial(_Edge, parent, relation=None, declared=True)
+
+
+def _pair_direction(members: Sequence[Fingerprint], verdict: Verdict) -> Direction:
+    if verdict.direction is not Direction.UNKNOWN:
+        return verdict.direction
+    return declared_direction(members[0], members[1])
+
+
+def _lazily(
+    members: Sequence[Fingerprint], child: int, parent: int, *, declared: bool
+) -> Callable[[], _Edge]:
+    """Measure an edge only once it is kept: strangers' cards may name many."""
+    return lambda: _edge(parent, _along(members, child, parent), declared=declared)
 
 
 def _edge(parent: int, along: Verdict, *, declared: bool) -> _Edge:

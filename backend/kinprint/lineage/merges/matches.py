@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kinprint.fingerprint.record import Depth
 from kinprint.lineage.merges.evidence import MAX_KIN, merge_evidence, merged_transform
 from kinprint.lineage.merges.parents import merge_parents
 from kinprint.lineage.timeline import direction_by_time
@@ -34,7 +35,7 @@ def told_as_mixture(
         matches: What the look-up found, in its order.
     """
     open_matches = [each for each in matches if each.relation is Relation.RELATED or each.declared]
-    if len(open_matches) < 2:
+    if len(open_matches) < 2 or fingerprint.depth is Depth.SCREEN:
         return list(matches)
     candidates = index.candidates(fingerprint, limit=MAX_KIN, exclude_repo=fingerprint.origin.repo)
     possible = merge_parents(index, fingerprint, candidates)
@@ -42,11 +43,12 @@ def told_as_mixture(
     if evidence is None:
         return list(matches)
     parents = {name.lower() for name in evidence.parents}
-    is_later = all(
-        direction_by_time(first, each.first) is Direction.REPO_FROM_MATCH
+    earlier = {
+        each.repo.lower()
         for each in matches
-        if each.repo.lower() in parents
-    )
+        if direction_by_time(first, each.first) is Direction.REPO_FROM_MATCH
+    }
+    is_later = parents <= earlier
     transform = merged_transform(evidence)
     return [
         _of_parent(each, name_of(fingerprint), transform, is_later=is_later)

@@ -38,8 +38,8 @@ _ROLES = {
     "relative": N_("relative"),
 }
 _ORDERS = {
-    "repo_first": N_("{a} was first, and this is proven."),
-    "match_first": N_("{b} was first, and this is proven."),
+    "repo_first": N_("{a} was seen first: witnesses that neither side can backdate say so."),
+    "match_first": N_("{b} was seen first: witnesses that neither side can backdate say so."),
     "cannot_tell": N_("Which of the two was first cannot be told from what nobody could forge."),
 }
 _EVENTS = {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RELATION_WORDS: Mapping[Relation, str] = {
     Relation.SAME_WEIGHTS: N_("the same weights"),
-    Relation.DERIVED: N_("one looks derived from the other"),
+    Relation.DERIVED: N_("one set of weights, changed"),
     Relation.MERGED: N_("looks merged from several models"),
     Relation.SHARES_PARTS: N_("whole parts look shared"),
     Relation.SHARED_BASE: N_("both look derived from a third model"),

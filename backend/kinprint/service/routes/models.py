@@ -37,5 +37,6 @@ def register(app: OpenAPI, answers: Answers, limits: Limits, settings: Settings)
         answer = answers.similar(repo, query.revision, asker, wait_s=query.wait)
         if isinstance(answer, Similar) and wants_page():
             return page(render_model_page(answer, language=query.language, made_at=clock.now()))
-        again = urlencode({"revision": answer.revision, "language": query.language})
+        asked = {"revision": answer.revision, "language": query.language}
+        again = urlencode({name: value for name, value in asked.items() if value})
         return reply(answer, location=f"{asker.base_url}/models/{repo}?{again}")

@@ -117,17 +117,20 @@ def _trained(changes: Sequence[BlockChange], pooled: Pooled) -> Judged:
     ratio = max(change.spectrum.ratio for change in changes)
     if low_rank >= LOW_RANK_BLOCKS * len(changes):
         return ChangeKind.LOW_RANK_UPDATE, (
-            f"A low-rank update: in {low_rank} of {len(changes)} changed tensors few directions "
+            f"The values differ by what looks like a low-rank update: in {low_rank} of "
+            f"{len(changes)} changed tensors few directions "
             "explain the whole difference, as merged adapters (LoRA) leave it."
         )
     floor = _white_share(changes)
     if floor >= DEEP_NOISE_FLOOR and pooled.sigma is not None and _is_resolved(changes):
         return ChangeKind.MIXTURE, (
-            f"Added noise over a training: {floor:.0%} of the difference is white noise, yet a few "
+            "The values differ by what looks like added noise over a training: "
+            f"{floor:.0%} of the difference is white noise, yet a few "
             f"directions stand out of it (up to {ratio:.2f} times the edge of noise)."
         )
     return ChangeKind.FINE_TUNING, (
-        "Fine-tuning: a few directions carry the difference, up to "
+        "The values differ by what looks like fine-tuning: a few directions carry the difference, "
+        "up to "
         f"{ratio:.2f} times the edge that noise reaches."
     )
 
@@ -169,8 +172,8 @@ def _noise(changes: Sequence[BlockChange], pooled: Pooled) -> Judged:
             "standard deviation fits as well, as it does for what quantisers leave."
         )
     return ChangeKind.ADDED_NOISE, (
-        f"Added random noise of one scalar {size}, perhaps over a light training, which noise of "
-        "this size would hide."
+        f"The values differ by what looks like added random noise of one scalar {size}, perhaps "
+        "over a light training, which noise of this size would hide."
     )
 
 

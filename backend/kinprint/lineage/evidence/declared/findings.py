@@ -40,8 +40,8 @@ def unexplained_bases(case: Case) -> Iterator[Finding]:
         if unrelated and verdict.relation in (Relation.SAME_WEIGHTS, Relation.DERIVED):
             yield Finding(
                 code="declared_base_not_measured",
-                summary=f"{party.name} declares {base} as its base, but no shared weights with it "
-                f"were found; it shares weights with {other.name}.",
+                summary=f"{party.name} declares {base} as its base, but no shared weights were "
+                f"found with the revision that was read; it shares weights with {other.name}.",
             )
 
 

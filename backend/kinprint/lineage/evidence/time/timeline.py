@@ -209,7 +209,7 @@ def _cannot_tell(repo: Interval, match: Interval, names: tuple[str, str]) -> str
             whys.append(
                 f"it was not in the repo of {earlier} that they were first seen"
                 if same
-                else f"no witness says by when {held}"
+                else f"no witness that was consulted here says by when {held}"
             )
         elif begin is None:
             whys.append(f"it is not known when {made}")
