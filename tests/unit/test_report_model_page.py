@@ -48,7 +48,7 @@ def test_a_match_has_its_sentence_its_transforms_and_a_way_to_the_comparison() -
     assert f"{cases.COPY} looks derived from {cases.ORIGINAL}." in page.one("main").text
     assert "renamed, noise added" in page.one("main").text
     targets = [each.attributes["href"] for each in page.all("a")]
-    assert targets == ["/compare?a=novalume%2Fomni-embed&b=acme-research%2Fsentence-l6"]
+    assert targets == ["/compare?a=novalume%2Fomni-embed&b=acme-research%2Fsentence-l6&language=en"]
 
 
 def test_a_model_without_relatives_says_among_how_many() -> None:
@@ -75,4 +75,5 @@ def test_a_hostile_name_stays_within_its_link() -> None:
     assert page.all("script") == []
     (link,) = page.all("a")
     assert link.attributes["href"].startswith("/compare?a=novalume%2Fomni-embed&b=%22%3E%3Cscript")
-    assert link.attributes["href"].count("&") == 1
+    assert link.attributes["href"].count("&") == 2
+    assert link.attributes["href"].endswith("&language=en")

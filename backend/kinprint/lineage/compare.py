@@ -65,7 +65,13 @@ def compare(
     explainer = next((each for each in asked if _explains(matching, each, older)), None)
     circumstances = Circumstances(
         coverage=Coverage(
-            models=1 + len(others), ancestors_unread=_unread([a, b, *others], unread or {})
+            models=1 + len(others),
+            ancestors_read=tuple(
+                name_of(each)
+                for each in others
+                if descends(a, each, others) or descends(b, each, others)
+            ),
+            ancestors_unread=_unread([a, b, *others], unread or {}),
         ),
         by_time=direction_by_time(*first),
         by_card=declared_direction(a, b, others),

@@ -122,7 +122,7 @@ def _relative(similar: Similar, match: Match, language: Language) -> Relative:
             language.word(TRANSFORM_WORDS[each.name]) for each in match.transforms
         )
         rows.insert(1, (language.word("How they differ"), words))
-    query = urlencode({"a": similar.repo, "b": match.repo})
+    query = urlencode({"a": similar.repo, "b": match.repo, "language": language.code})
     return Relative(
         repo=(name(match.repo),),
         sentence=verdict_sentence(match.verdict, mine, other, language),

@@ -30,7 +30,7 @@ _KINDS = {
     ChangeKind.LOW_RANK_UPDATE: N_("The difference is what a low-rank update (LoRA) leaves."),
     ChangeKind.QUANTISATION: N_("The difference is what rounding to a coarse grid leaves."),
     ChangeKind.PRUNING: N_("The difference is what pruning leaves."),
-    ChangeKind.MIXTURE: N_("The difference is what mixing in another model leaves."),
+    ChangeKind.MIXTURE: N_("Several kinds of change lie over one another."),
     ChangeKind.NOT_SEPARABLE: N_("What made the difference cannot be told from these figures."),
 }
 
@@ -63,11 +63,20 @@ def change_section(comparison: Comparison, language: Language) -> Section:
         otherwise = language.word("The change was not measured any further.")
         blocks: tuple[Block, ...] = (absent(comparison.evidence, "change", otherwise, language),)
     else:
-        sentence = change.sentence if language.code == "en" else language.word(_KINDS[change.kind])
-        blocks = (Paragraph((sentence,)), _figures(change, language))
+        blocks = (Paragraph(_sentence(change, language)), _figures(change, language))
         if change.tensors:
             blocks = (*blocks, _tensors(change.tensors, language))
     return Section("change", language.word("What happened to the values"), blocks)
+
+
+def _sentence(change: ChangeEvidence, language: Language) -> Rich:
+    if language.code == "en":
+        return (change.sentence,)
+    kind = language.word(_KINDS[change.kind])
+    if change.kind is not ChangeKind.ADDED_NOISE:
+        return (kind,)
+    hidden = language.word("A light training hidden under the noise cannot be excluded.")
+    return (kind, hidden)
 
 
 def _figures(change: ChangeEvidence, language: Language) -> Facts:

@@ -110,13 +110,18 @@ def config_section(comparison: Comparison, language: Language) -> Section:
 def _config_sentence(config: ConfigComparison, language: Language) -> Rich:
     if language.code == "en":
         return (config.sentence,)
-    return language.say(
+    counted = language.say(
         "Of {compared} fields that either author was free to choose and both set, {equal} agree; "
         "{renamed} fields carry another name on the other side.",
         compared=language.integer(config.free_compared),
         equal=language.integer(config.free_equal),
         renamed=language.integer(config.renamed),
     )
+    caveat = language.word(
+        "Honest models of one family or one base agree in such fields, too: by itself this is no "
+        "evidence of a relation."
+    )
+    return (*counted, caveat)
 
 
 def _fields(fields: Sequence[ConfigField], language: Language) -> Table:

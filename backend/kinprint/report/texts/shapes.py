@@ -124,6 +124,7 @@ _DECLARATIONS = (
     N_("No weights shared with {name} were found."),
     N_("Weights shared with {name} were measured: {relation}."),
     N_("Measured changes against {name}: {names}."),
+    N_("Its changes against {name} were not measured here."),
 )
 
 _EVENTS = (

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from kinprint.lineage.evidence.declared.statements import Statement
     from kinprint.lineage.verdict import Finding, Verdict
 
+_CHANGES_OF = {
+    "finetune": frozenset({"fine_tuned", "low_rank_update"}),
+    "quantized": frozenset({"quantised"}),
+    "merge": frozenset({"merged"}),
+}
+"""Declared relation → the changes that bear it out; others neither agree nor contradict."""
+
 QUOTE_CHARACTERS = 300
 MEASURED_CHARACTERS = 600
 
@@ -125,18 +132,28 @@ def _of_front_matter(case: Case, predating: _Predating) -> Iterator[Declaration]
     line = front.relation.line if front.relation else None
     relation = front.relation.text if front.relation else relation
     if relation is not None:
-        transforms = ", ".join(transform.name for transform in case.verdict.transforms)
         yield _declaration(
             case,
             "base_model_relation",
             _line_of(case.party, line) or f"base_model_relation: {relation}",
             f"What it is to its base: {relation}.",
-            Outcome(
-                "cannot_tell",
-                f"Measured changes against {case.other.name}: {transforms or 'none'}.",
-            ),
+            _of_relation(case, relation),
             line=line,
         )
+
+
+def _of_relation(case: Case, relation: str) -> Outcome:
+    """Set the declared relation beside the changes, where these are against the declared base."""
+    bases = case.party.bases
+    if not any(is_same(base, case.other.names) for base in bases):
+        return Outcome(
+            "cannot_tell",
+            f"Its changes against {bases[0] if bases else 'its base'} were not measured here.",
+        )
+    names = [transform.name for transform in case.verdict.transforms]
+    agrees = not _CHANGES_OF.get(relation, frozenset()).isdisjoint(names)
+    measured = f"Measured changes against {case.other.name}: {', '.join(names) or 'none'}."
+    return Outcome("agrees" if agrees else "cannot_tell", measured)
 
 
 def _of_config(case: Case) -> Iterator[Declaration]:
