@@ -176,7 +176,7 @@ def test_a_rotated_key_replaces_the_old_one_once_everything_was_read_again(
     hub: HubStandIn,
 ) -> None:
     passing = hub.repo("passing/by")
-    passing.commit({"model.safetensors": save(noised(ORIGINAL, 1 / 708, seed=5))})
+    passing.commit({"model.safetensors": save(strangers(5))})
     run("index", "add", "acme/original", "passing/by")
     path = settings().data_dir / "secret.key"
     (old,) = SecretKey.load_all(path)
@@ -192,7 +192,14 @@ def test_a_rotated_key_replaces_the_old_one_once_everything_was_read_again(
     (new,) = SecretKey.load_all(path)
     assert new.id != old.id
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert run_json("similar", "passing/by")["matches"][0]["relation"] == "derived"
+
+
+def test_a_key_that_a_finding_rests_on_outlives_its_rotation(hub: HubStandIn) -> None:
+    run("index", "add", "acme/original", "rival/copy")
+    found = run_json("similar", "rival/copy")["matches"][0]["relation"]
+    report = run_json("index", "renew-probes", "--rotate")
+    assert (report["renewed"], report["keys"], report["failed"]) == (2, 2, [])
+    assert run_json("similar", "rival/copy")["matches"][0]["relation"] == found == "derived"
 
 
 def test_a_mistyped_folder_is_not_only_called_a_missing_repo(hub: HubStandIn) -> None:

@@ -135,6 +135,25 @@ def test_a_model_is_stamped_and_its_time_counts(folder: Path) -> None:
     assert "2025-06-01 08:30:00 UTC  rfc3161" in run("list", model).stdout
 
 
+def test_a_stamped_time_is_set_beside_a_comparison(folder: Path) -> None:
+    model, twin = folder / "model.safetensors", folder / "twin.safetensors"
+    save_file({"x." + name: value for name, value in w.strangers(5, layers=4).items()}, twin)
+    assert _stamps_in_comparison(model, twin) == []
+    run("statement", model, "-o", folder / "statement.json")
+    token = AUTHORITY.stamp((folder / "statement.json").read_bytes(), AT)
+    (folder / "reply.tsr").write_bytes(token)
+    roots = ("--tsa-root", folder / "root.pem")
+    assert run("add", model, "--token", folder / "reply.tsr", *roots).exit_code == 0
+    assert _stamps_in_comparison(model, twin) == ["2025-06-01T08:30:00Z", "2025-06-01T08:30:00Z"]
+
+
+def _stamps_in_comparison(model: Path, twin: Path) -> list[str]:
+    done = CliRunner().invoke(main, ["compare", str(model), str(twin), "--json"])
+    assert done.exit_code == 0, done.output
+    timeline = json.loads(done.stdout)["evidence"]["timeline"]["events"]
+    return [each["at"] for each in timeline if each["kind"] == "external_timestamp"]
+
+
 def test_a_timestamp_over_another_model_changes_nothing(folder: Path) -> None:
     other = folder / "other.safetensors"
     save_file(w.strangers(6, layers=4), other)

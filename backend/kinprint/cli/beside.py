@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinprint.checkpoints.documents import Document, Documents
@@ -19,8 +20,12 @@ from kinprint.errors import (
     UsageError,
 )
 from kinprint.fingerprint.deep import read_deep
-from kinprint.lineage.evidence.time.timeline import noted, published
+from kinprint.index.database import database_url
+from kinprint.index.store import Index
+from kinprint.lineage.evidence.time.timeline import noted, published, seen
 from kinprint.lineage.matching import Matching
+from kinprint.lineage.verdict import Interval
+from kinprint.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,6 +113,35 @@ def read_texts(source: str) -> Documents:
         nothing = Document(reason=NO_TEXTS)
         return Documents(nothing, nothing)
     return documents_of(parsed)
+
+
+def known_times(
+    sides: Mapping[SideName, Fingerprint], others: Sequence[Fingerprint]
+) -> tuple[tuple[Interval, Interval], tuple[Interval, ...], tuple[TimelineEvent, ...]] | None:
+    """Return what this machine's index has witnessed of all models, if there is an index.
+
+    Args:
+        sides: Both fingerprints.
+        others: The further models.
+
+    Returns:
+        Intervals of both sides and of the others, and the witnesses as events.
+    """
+    url = database_url(settings().database)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return None
+    with Index.open(settings().database) as index:
+
+        def interval(fingerprint: Fingerprint) -> Interval:
+            return Interval(**index.interval(fingerprint)._asdict())
+
+        both = (interval(sides["repo"]), interval(sides["match"]))
+        events = [
+            event
+            for side, fingerprint in sides.items()
+            for event in seen(side, index.witnesses(fingerprint))
+        ]
+        return both, tuple(map(interval, others)), tuple(events)
 
 
 def read_events(

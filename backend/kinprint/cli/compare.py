@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from kinprint import clock
-from kinprint.cli.beside import read_ancestors, read_cells_again, read_events, read_texts
+from kinprint.cli.beside import (
+    known_times,
+    read_ancestors,
+    read_cells_again,
+    read_events,
+    read_texts,
+)
 from kinprint.cli.output import (
     check_output,
     exit_code_option,
@@ -63,7 +69,8 @@ def compare(
 
     Each C is a further model, such as a base or a parent, that may explain what A and B share;
     bases that the cards declare are read by themselves. All are directories, files, fingerprint
-    files, or owner/name[@revision]. Nothing is stored.
+    files, or owner/name[@revision]. Nothing is stored; what this machine's index has witnessed of
+    them counts for who was first.
     """
     dates = _dates(published_at)
     for path in (html, markdown):
@@ -75,13 +82,18 @@ def compare(
         fingerprint_with_bar(each, quiet=as_json) for each in (a, b, *others)
     )
     ancestors, unread = read_ancestors([first, second, *further], quiet=as_json)
+    relatives = [*further, *ancestors]
+    times = known_times({"repo": first, "match": second}, relatives)
+    events = read_events({"repo": (a, first), "match": (b, second)}, dates)
     comparison = explain(
         first,
         second,
-        [*further, *ancestors],
+        relatives,
         Beside(
             documents=(read_texts(a), read_texts(b)),
-            events=read_events({"repo": (a, first), "match": (b, second)}, dates),
+            intervals=times[0] if times else None,
+            other_intervals=times[1] if times else (),
+            events=(*events, *(times[2] if times else ())),
             deep=read_cells_again(a, first, b, second, quiet=as_json) if deep else None,
             unread=unread,
         ),

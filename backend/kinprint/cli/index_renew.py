@@ -19,8 +19,8 @@ from kinprint.settings import settings
 def renew_probes(makes_key: bool, as_json: bool) -> None:
     """Read the indexed models again at the rows of the newest secret key, about 2 MB each.
 
-    Rotate the key when somebody else may have read it. Older keys stay until nothing needs them;
-    models that are gone from the Hub keep theirs. May be stopped and run again.
+    Rotate the key when somebody else may have read it. Older keys stay while a finding
+    rests on them; models that are gone from the Hub keep theirs. May be stopped and run again.
     """
     renewed, bytes_read, failed = 0, 0, dict[str, KinprintError]()
     with Instance.open(settings()) as instance:
