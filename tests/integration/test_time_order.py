@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kinprint.lineage.evidence.record import Timeline
 
 DAY_0 = datetime(2026, 6, 1, 12, tzinfo=UTC)
-WEIGHTS = w.strangers(71, layers=8)
+WEIGHTS = w.strangers(71, layers=12)
 NOISY = w.renamed(w.noised(WEIGHTS, 1 / 708))
 HONEST, THIEF = "honest/model", "mallory/copy"
 COPIES = pytest.mark.parametrize("copied", [WEIGHTS, NOISY], ids=["exact", "noised"])
