@@ -28,7 +28,7 @@ demo: setup ## run the main job on real weights and serve it until Ctrl-C; ONCE=
 	@$(PLAIN_ENV) $(PY) demo/run.py $(if $(ONCE),--once)
 
 .PHONY: test
-test: lint unit integration oldest-hub runtime real coverage ## everything: linters, types, all tests, the demo once
+test: lint unit slow integration oldest-hub runtime real coverage ## everything: linters, types, all tests, the demo once
 	@$(MAKE) --no-print-directory demo ONCE=1
 
 .PHONY: lint
@@ -42,7 +42,11 @@ lint: setup ## linters and type checks
 
 .PHONY: unit
 unit: setup ## fast tests
-	COVERAGE_FILE=.coverage.unit $(PLAIN_ENV) $(PYTEST) -n 2 $(MEASURED) tests/unit
+	COVERAGE_FILE=.coverage.unit $(PLAIN_ENV) $(PYTEST) -n 2 -m "not slow" $(MEASURED) tests/unit
+
+.PHONY: slow
+slow: setup ## tests of whole limits, statistics and processes
+	COVERAGE_FILE=.coverage.slow $(PLAIN_ENV) $(PYTEST) -n 2 -m slow $(MEASURED) tests/unit
 
 .PHONY: integration
 integration: setup ## tests with the Hub stand-in

@@ -158,6 +158,7 @@ def test_hostile_values_are_cut_and_can_be_written_out() -> None:
     assert ConfigComparison.model_validate_json(found.model_dump_json()) == found
 
 
+@pytest.mark.slow
 def test_twenty_thousand_fields_are_cut_to_the_limit_and_it_says_so() -> None:
     many = {f"k{number}": {"a": number} for number in range(20_000)}
     found = config_comparison(many, {})

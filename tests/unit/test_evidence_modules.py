@@ -263,6 +263,7 @@ def test_a_model_without_evidence_has_an_empty_section() -> None:
     assert evidence.explained == 0
 
 
+@pytest.mark.slow
 def test_twenty_thousand_tensors_with_hostile_names_are_shown_in_passing() -> None:
     rng = np.random.default_rng(0)
     base = synthetic(rng, views=200)

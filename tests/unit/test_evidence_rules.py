@@ -263,6 +263,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 def test_twenty_thousand_hostile_names_are_told_in_passing() -> None:
     count = 20_000
     makes = list(HOSTILE.values())

@@ -102,6 +102,7 @@ def _open(url: str, ready, ids) -> None:
         ids.put(index.instance_id())
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_index_at_once_share_one(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'index.db'}"
     spawn = multiprocessing.get_context("spawn")

@@ -57,6 +57,7 @@ def _pairs(hits) -> dict[tuple[int, int], tuple[int, bool]]:
     }
 
 
+@pytest.mark.slow
 def test_seed_and_extend_finds_what_comparing_with_all_finds(engine, rng) -> None:
     """At least 0.99 of repos of 100 views at distances to 75, and nothing that is not there."""
     models = [synthetic(rng, f"acme/model-{number}", views=VIEWS) for number in range(4)]

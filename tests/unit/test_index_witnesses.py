@@ -123,6 +123,7 @@ def test_weights_that_were_seen_in_an_older_repo_began_there(index, rng) -> None
     assert index.interval(new)[:2] == (DAY_0 - timedelta(days=3), DAY_0)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -87,6 +87,7 @@ def test_two_to_five_parents_are_found_with_their_shares(true: list[float], dtyp
     assert evidence.modules[0].unexplained < 0.01
 
 
+@pytest.mark.slow
 def test_nineteen_of_twenty_intervals_hold_the_true_share() -> None:
     inside = []
     for seed in range(12):
@@ -354,6 +355,7 @@ def asked(index: Index, fingerprint) -> MergeEvidence | None:
     return merge_evidence(fingerprint, possible.kin, possible.base)
 
 
+@pytest.mark.slow
 def test_parents_and_base_are_found_among_many_siblings_in_an_index(index) -> None:
     publish(index, BASE, "acme/base")
     for number in range(25):

@@ -46,6 +46,7 @@ def simulated(sigma: float, views: int, rng: np.random.Generator, rounding: floa
     return [difference(square, rounding=rounding) for square in squares]
 
 
+@pytest.mark.slow
 def test_the_interval_holds_the_true_sigma_in_95_of_100_cases() -> None:
     rng = np.random.default_rng(0)
     sigma, views, rounds = 1 / 708, 39, 2_000

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 SOURCES = ("backend", "hub_hooks")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 

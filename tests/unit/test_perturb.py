@@ -198,6 +198,7 @@ print(int(status.split("VmHWM:")[1].split()[0]) * 1024)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["perturb", "rekey"])
 def test_memory_stays_under_300_mb_however_large_a_tensor_is(tmp_path, which):
     (shard,) = lay_out([NewTensor("w", "F32", (400, 250_000))]).shards

@@ -280,6 +280,7 @@ def in_lines(card: str) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("card", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_card_is_read_in_bounded_work(card: str) -> None:
     for text in (card[:N], in_lines(card[:N])):

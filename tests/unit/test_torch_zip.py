@@ -365,6 +365,7 @@ def test_an_archive_without_a_dict_is_refused(tmp_path):
     assert "a dict of tensors" in refused(path, UnsupportedFormatError)
 
 
+@pytest.mark.slow
 def test_an_archive_of_thousands_of_storages_is_read(tmp_path):
     names = [str(number) for number in range(3_000)]
     state = {name: tensor(name, 4, (4,), (1,)) for name in names}
