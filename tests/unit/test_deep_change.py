@@ -19,6 +19,8 @@ from kinprint.lineage.matching import Matching
 from kinprint.lineage.verdict import Direction
 from memory_checkpoint import MemoryCheckpoint
 
+pytestmark = pytest.mark.slow
+
 BASE = w.strangers(0, layers=8, size=128)
 SIGMA = 1 / 708
 LATER = Direction.REPO_FROM_MATCH

@@ -20,6 +20,8 @@ from kinprint.lineage.merges.parents import merge_parents
 if TYPE_CHECKING:
     from kinprint.lineage.evidence.record import MergeEvidence
 
+pytestmark = pytest.mark.slow
+
 DAY_0 = datetime(2026, 3, 1, tzinfo=UTC)
 LAYERS, SIZE = 8, 128
 BASE = w.strangers(0, layers=LAYERS, size=SIZE)
@@ -87,7 +89,6 @@ def test_two_to_five_parents_are_found_with_their_shares(true: list[float], dtyp
     assert evidence.modules[0].unexplained < 0.01
 
 
-@pytest.mark.slow
 def test_nineteen_of_twenty_intervals_hold_the_true_share() -> None:
     inside = []
     for seed in range(12):
@@ -355,7 +356,6 @@ def asked(index: Index, fingerprint) -> MergeEvidence | None:
     return merge_evidence(fingerprint, possible.kin, possible.base)
 
 
-@pytest.mark.slow
 def test_parents_and_base_are_found_among_many_siblings_in_an_index(index) -> None:
     publish(index, BASE, "acme/base")
     for number in range(25):

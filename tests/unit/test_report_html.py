@@ -18,6 +18,8 @@ from kinprint.report.pages import FOLDED_ROWS
 from kinprint.report.sections.rows import MAX_ROWS
 from page_reading import Page
 
+pytestmark = pytest.mark.slow
+
 SECTIONS = [
     "map", "distances", "sigma", "merge", "tree", "timeline",
     "tensors", "change", "transforms", "declarations", "config", "findings",
@@ -202,7 +204,6 @@ def test_every_relation_has_its_page(relation: Relation, language: str) -> None:
     assert ("So it is." in read.one("h1").text) is (language == "en")
 
 
-@pytest.mark.slow
 def test_a_report_of_2000_tensors_stays_below_three_megabytes() -> None:
     text = render_html(cases.large_comparison(), language="en", made_at=cases.MADE_AT)
     assert len(text.encode()) <= MAX_BYTES
