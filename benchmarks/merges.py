@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-import sysconfig
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -23,6 +21,7 @@ import torch
 from demo.corpus import docstrings
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from benchmarks.other_tools import python_with
 from benchmarks.table import print_table
 from kinprint.checkpoints.local import LocalCheckpoint
 from kinprint.checkpoints.tensors import Visibility
@@ -270,21 +269,13 @@ def _merge(recipes: Sequence[Recipe], root: Path) -> list[tuple[Recipe, Path]]:
             for model in recipe[1]["models"]:  # type: ignore[attr-defined]
                 model["parameters"]["density"] = 0.5
     lines = "".join(f"{json.dumps([recipe[1], str(folder)])}\n" for recipe, folder in made)
-    subprocess.run([str(_their_python()), "-c", THEIR_SIDE], input=lines, text=True, check=True)
+    subprocess.run(
+        [str(python_with(ENVIRONMENT, *REQUIREMENTS)), "-c", THEIR_SIDE],
+        input=lines,
+        text=True,
+        check=True,
+    )
     return made
-
-
-def _their_python() -> Path:
-    """Return a Python that sees mergekit and, behind it, Kinprint's own packages."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-        installed = Path(sysconfig.get_path("purelib"))
-        theirs = next((ENVIRONMENT / "lib").glob("python3*/site-packages"))
-        (theirs / "kinprint_environment.pth").write_text(f"{installed}\n")
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "--no-deps", *REQUIREMENTS], check=True)
-    return python
 
 
 def _read(folder: Path, repo: str, bases: tuple[str, ...] = ()) -> Fingerprint:

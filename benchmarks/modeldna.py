@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
-import sysconfig
 import tempfile
 import time
 from contextlib import closing
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING
 from demo.cast import Cast, foreign_name, make_cast, original_folder, original_weights
 from safetensors.torch import load_file, save_file
 
+from benchmarks.other_tools import python_with
 from benchmarks.table import print_table
 from kinprint.checkpoints.local import LocalCheckpoint
 from kinprint.fingerprint.file import to_bytes
@@ -78,7 +77,7 @@ LLAMA_KEYS = (
 def main() -> None:
     """Compare each suspect with the original through both tools."""
     cast = make_cast()
-    python = _their_python()
+    python = python_with(ENVIRONMENT, REQUIREMENT)
     rows: list[tuple[str, ...]] = []
     with tempfile.TemporaryDirectory() as temporary:
         for number, (label, suspect, rename, known_rename) in enumerate(_pairs(cast)):
@@ -149,16 +148,3 @@ def _theirs(python: Path, suspect: Path, known: Path) -> tuple[str, ...]:
 
 def _row(verdict: str, bytes_read: int, seconds: float, stored: int) -> tuple[str, ...]:
     return verdict, f"{bytes_read / 1e6:.2f} MB", f"{seconds:.2f}", f"{stored / 1e3:,.0f} kB"
-
-
-def _their_python() -> Path:
-    """Return a Python that sees modelDNA and, behind it, Kinprint's own packages."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-        installed = Path(sysconfig.get_path("purelib"))
-        theirs = next((ENVIRONMENT / "lib").glob("python3*/site-packages"))
-        (theirs / "kinprint_environment.pth").write_text(f"{installed}\n")
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "--no-deps", REQUIREMENT], check=True)
-    return python

@@ -24,7 +24,7 @@ from kinprint.index.database import database_url
 from kinprint.index.store import Index
 from kinprint.lineage.evidence.time.timeline import noted, published, seen
 from kinprint.lineage.matching import Matching
-from kinprint.lineage.verdict import Interval
+from kinprint.lineage.timeline import interval_of
 from kinprint.settings import settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kinprint.fingerprint.deep import DeepReading
     from kinprint.fingerprint.record import Fingerprint
     from kinprint.lineage.evidence.record import SideName, TimelineEvent
+    from kinprint.lineage.verdict import Interval
 
 ANCESTORS = 8
 """Declared bases asked for in one comparison; honest chains are a handful long."""
@@ -131,17 +132,13 @@ def known_times(
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         return None
     with Index.open(settings().database) as index:
-
-        def interval(fingerprint: Fingerprint) -> Interval:
-            return Interval(**index.interval(fingerprint)._asdict())
-
-        both = (interval(sides["repo"]), interval(sides["match"]))
+        both = (interval_of(index, sides["repo"]), interval_of(index, sides["match"]))
         events = [
             event
             for side, fingerprint in sides.items()
             for event in seen(side, index.witnesses(fingerprint))
         ]
-        return both, tuple(map(interval, others)), tuple(events)
+        return both, tuple(interval_of(index, each) for each in others), tuple(events)
 
 
 def read_events(

@@ -14,7 +14,7 @@ from kinprint.lineage.merges.matches import told_as_mixture
 from kinprint.lineage.relation import Circumstances, judge
 from kinprint.lineage.residuals import explains
 from kinprint.lineage.thresholds import LN_E_CLAIM, MIN_GROUPS_FOR
-from kinprint.lineage.timeline import direction_by_time
+from kinprint.lineage.timeline import direction_by_time, interval_of
 from kinprint.lineage.unmeasured import too_little
 from kinprint.lineage.verdict import (
     Coverage,
@@ -106,7 +106,7 @@ def similar(
     origin = fingerprint.origin
     ancestors = declared_ancestors(index, origin.declared_bases, own_names=_names(fingerprint))
     kin = _claimed(index, fingerprint, ancestors, size)
-    mine = Interval(**index.interval(fingerprint)._asdict())
+    mine = interval_of(index, fingerprint)
     look_up = _LookUp(index, fingerprint, mine, ancestors, size, kin, evidence_base_url)
     judged = [_match(each, look_up) for each in kin]
     matches = told_as_mixture(index, fingerprint, mine, judged)
@@ -142,7 +142,7 @@ def _claimed(
                     ancestors=declared_ancestors(
                         index, revision.declared_bases, own_names=[revision.repo]
                     ),
-                    first=Interval(**index.interval(matching.candidate)._asdict()),
+                    first=interval_of(index, matching.candidate),
                 )
             )
     return kin

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kinprint.lineage.verdict import Direction
+from kinprint.lineage.verdict import Direction, Interval
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kinprint.lineage.verdict import Interval
+    from kinprint.fingerprint.record import Fingerprint
+    from kinprint.index.store import Index, StoredRevision
+
+
+def interval_of(index: Index, of: Fingerprint | StoredRevision) -> Interval:
+    """Return what an index has witnessed of weights, as a verdict carries it."""
+    return Interval(**index.interval(of)._asdict())
 
 
 def direction_by_time(repo: Interval, match: Interval) -> Direction:

@@ -26,7 +26,8 @@ from kinprint.lineage.coverage import coverage_of
 from kinprint.lineage.evidence.time.timeline import seen
 from kinprint.lineage.explain import Beside, explain
 from kinprint.lineage.similar import similar
-from kinprint.lineage.verdict import Interval, Relation, Similar, Verdict
+from kinprint.lineage.timeline import interval_of
+from kinprint.lineage.verdict import Relation, Similar, Verdict
 from kinprint.service.allowance import check_budget, real_now
 from kinprint.service.discretion import discreet_comparison, discreet_similar
 from kinprint.service.glance import Glance
@@ -192,8 +193,8 @@ class Answers:
             further,
             Beside(
                 documents=(a, b) if a and b else None,
-                intervals=(self._interval(mine), self._interval(other)),
-                other_intervals=tuple(map(self._interval, further)),
+                intervals=(interval_of(self._index, mine), interval_of(self._index, other)),
+                other_intervals=tuple(interval_of(self._index, each) for each in further),
                 events=(
                     *seen("repo", self._index.witnesses(mine)),
                     *seen("match", self._index.witnesses(other)),
@@ -219,9 +220,6 @@ class Answers:
             for number, repo in list(numbers.items())[:FURTHER_MODELS]
             if repo not in sides
         ]
-
-    def _interval(self, fingerprint: Fingerprint) -> Interval:
-        return Interval(**self._index.interval(fingerprint)._asdict())
 
     def _is_gated(self, repo: str) -> bool:
         found = self._index.find(repo)

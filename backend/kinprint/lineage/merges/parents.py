@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from kinprint.lineage.ancestors import declared_ancestors
 from kinprint.lineage.matching import Matching
 from kinprint.lineage.merges.evidence import MAX_KIN
-from kinprint.lineage.timeline import direction_by_time
-from kinprint.lineage.verdict import Direction, Interval
+from kinprint.lineage.timeline import direction_by_time, interval_of
+from kinprint.lineage.verdict import Direction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ def merge_parents(
     """
     origin = fingerprint.origin
     own = {name.lower() for name in (origin.repo, *origin.aliases) if name}
-    first = Interval(**index.interval(fingerprint)._asdict())
+    first = interval_of(index, fingerprint)
     revisions = index.size().revisions
     found: dict[str, Matching] = {}
     declared = Counter(declared_ancestors(index, origin.declared_bases, own_names=own).repos)
@@ -56,7 +56,7 @@ def merge_parents(
         revision = index.revision(candidate.revision_id)
         bases = declared_ancestors(index, revision.declared_bases, own_names=[revision.repo])
         named = {name.lower() for name in (*revision.declared_bases, *bases.repos)}
-        theirs = Interval(**index.interval(revision)._asdict())
+        theirs = interval_of(index, revision)
         is_later = direction_by_time(first, theirs) is Direction.MATCH_FROM_REPO
         if revision.repo.lower() in own or is_later or named & own:
             continue
